@@ -1,0 +1,69 @@
+# `make demo` and `make test` need python3 (3.11 or newer) and this file: they build .venv with the tested versions.
+# TensorFlow, which neural-tangents asks for, stays out: --no-deps here, [tool.uv] of pyproject.toml elsewhere.
+
+PYTHON ?= $(firstword $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
+BIN := .venv/bin
+UV := $(BIN)/uv
+PYTEST_ARGS ?= -n 2
+
+# Oldest and newest JAX of the declared range; the newest that Python 3.11 runs is the pinned one.
+JAX_OLDEST := 0.6.2
+JAX_NEWEST := 0.12.0.1
+PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[23].*/bin/python3) $(PYTHON); do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p; done))
+JAX_TESTS := tests/test_neural_tangents.py $(wildcard tests/test_ntk.py)
+
+.PHONY: demo test test-slow test-jax lint format coverage env clean
+
+demo: env
+	$(BIN)/lfp overlay --out demo
+
+test: lint
+	$(BIN)/pytest $(PYTEST_ARGS) --cov
+
+test-slow: env
+	$(BIN)/pytest -m slow
+
+test-jax: env
+	@$(MAKE) --no-print-directory test-jax-$(JAX_OLDEST) JAX_PYTHON=$(PYTHON)
+	@$(if $(PYTHON_NEWER),$(MAKE) --no-print-directory test-jax-$(JAX_NEWEST) JAX_PYTHON=$(PYTHON_NEWER),\
+		echo "JAX $(JAX_NEWEST) wants Python 3.12 and none was found: the pinned JAX instead" && $(BIN)/pytest -q $(JAX_TESTS))
+
+test-jax-%: .venv-jax-%/stamp
+	@echo "JAX $*:"
+	.venv-jax-$*/bin/pytest -q $(JAX_TESTS)
+
+lint: env
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: env
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+coverage: env
+	$(BIN)/pytest $(PYTEST_ARGS) --cov --cov-report=html
+
+env: .venv/stamp
+
+.venv/stamp: pyproject.toml requirements-tested.txt
+	@test -n "$(PYTHON)" || { echo "lfp needs Python 3.11 or newer" >&2; exit 1; }
+	@echo "building .venv"
+	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -r requirements-tested.txt -e .
+	@touch $@
+
+# The resolver of `uv pip` reads [tool.uv] of this folder, which keeps TensorFlow out here too.
+.venv-jax-%/stamp: pyproject.toml .venv/stamp
+	@echo "building .venv-jax-$*"
+	@$(UV) venv --quiet --clear --no-python-downloads --python $(JAX_PYTHON) $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --group dev -e . jax==$*
+	@touch $@
+
+.PRECIOUS: .venv-jax-%/stamp
+
+clean:
+	rm -rf .venv .venv-jax-* .pytest_cache .ruff_cache .coverage htmlcov demo
+	find . -name __pycache__ -prune -exec rm -rf {} +

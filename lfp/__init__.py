@@ -1,0 +1,20 @@
+"""Predict how fast a neural network learns each frequency of its target, and show it over a real training run."""
+
+from lfp._checks import InputError as InputError
+from lfp.activations import activation as activation
+from lfp.compare import Report as Report, compare as compare, kernel_drift as kernel_drift
+from lfp.domains import Circle as Circle, Line as Line
+from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
+from lfp.fluctuations import fluctuations as fluctuations
+from lfp.laws import Gaussian as Gaussian, Uniform as Uniform
+from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer
+from lfp.ntk import empirical_kernel as empirical_kernel, kernel as kernel
+from lfp.prediction import Prediction as Prediction, laziness as laziness, predict as predict
+from lfp.probes import probe as probe
+from lfp.problems import problem as problem, scan_line as scan_line, sum_of_modes as sum_of_modes
+from lfp.solver import solve as solve
+from lfp.spectra import gram_spectrum as gram_spectrum, spectrum as spectrum
+from lfp.training import train as train
+from lfp.trajectory import Trajectory as Trajectory, log_steps as log_steps
+
+__version__ = "0.1.0"

@@ -1,0 +1,55 @@
+"""Input checks: every slip of a user becomes an `InputError` that names argument, value and what is allowed."""
+
+import difflib
+from collections.abc import Iterable
+
+import numpy as np
+
+
+class InputError(ValueError):
+    """A bad argument. The message names the argument, its value and what is allowed."""
+
+
+def choice(name: str, value: str, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of `allowed`, else raise with the nearest match."""
+    names = sorted(allowed)
+    if value in names:
+        return value
+    near = difflib.get_close_matches(str(value), names, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    msg = f"{name}={value!r} is unknown{hint}; allowed: {', '.join(names)}"
+    raise InputError(msg)
+
+
+def integer(name: str, value: int, minimum: int) -> int:
+    """Return `value` if it is a whole number of at least `minimum`."""
+    if isinstance(value, bool) or int(value) != value or value < minimum:
+        msg = f"{name}={value!r} must be a whole number >= {minimum}"
+        raise InputError(msg)
+    return int(value)
+
+
+def positive(name: str, value: float) -> float:
+    """Return `value` if it is finite and above zero."""
+    if not (np.isfinite(value) and value > 0):
+        msg = f"{name}={value!r} must be a finite number > 0"
+        raise InputError(msg)
+    return value
+
+
+def nonnegative(name: str, value: float) -> float:
+    """Return `value` if it is finite and not below zero."""
+    if not (np.isfinite(value) and value >= 0):
+        msg = f"{name}={value!r} must be a finite number >= 0"
+        raise InputError(msg)
+    return value
+
+
+def finite(name: str, array: np.ndarray) -> np.ndarray:
+    """Return `array` if it holds no NaN and no infinity; else name the first bad entry."""
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        where = tuple(int(i) for i in bad[0])
+        msg = f"{name} has {len(bad)} values that are not finite, the first is {array[where]} at {where}; allowed: finite"
+        raise InputError(msg)
+    return array

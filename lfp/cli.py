@@ -1,0 +1,143 @@
+"""The command line. Exit 0 when it ran, 2 with one line on stderr when the input is bad, 130 on Ctrl-C."""
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from lfp import _checks
+from lfp.overlay import Overlay, run
+from lfp.training import Progress
+
+FAILED, USER_SLIP, INTERRUPTED = 1, 2, 130
+
+Job = Callable[[], int]
+
+
+def overlay(
+    settings: Annotated[Overlay, tyro.conf.arg(name="")],
+    out: Path = Path("overlay"),
+    json: bool = False,
+    force: bool = False,
+) -> Job:
+    """Train a network, predict the decay of every frequency, lay one over the other.
+
+    Args:
+        settings: problem, network, optimiser.
+        out: folder for config.json, result.json, theory.nc, curves.nc and the pictures
+        json: print result.json to stdout, and nothing else there
+        force: take over a folder that holds another run
+    """
+
+    def job() -> int:
+        with _progress() as progress:
+            result = run(settings, out, force=force, progress=progress, say=_say)
+        if json:
+            print((out / "result.json").read_text(), end="")  # noqa: T201
+        else:
+            _show(result, out)
+        return INTERRUPTED if result["interrupted"] else 0
+
+    return job
+
+
+COMMANDS = {"overlay": overlay}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `lfp`; returns the exit code.
+
+    Example:
+        >>> main(["overlay", "--width", "3"])
+        2
+    """
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    try:
+        return _parse(sys.argv[1:] if arguments is None else arguments)()
+    except _checks.InputError as error:
+        return _fail(str(error), USER_SLIP)
+    except OSError as error:
+        return _fail(f"out: {error.filename or 'the results'} cannot be written: {error.strerror or error}", USER_SLIP)
+    except FloatingPointError as error:
+        return _fail(str(error), FAILED)
+    except KeyboardInterrupt:
+        return _fail("interrupted before training began", INTERRUPTED)
+
+
+def _parse(arguments: Sequence[str]) -> Job:
+    """The job that the arguments ask for; tyro's boxed complaints become one line."""
+    spoken = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(spoken):
+            return tyro.extras.subcommand_cli_from_dict(
+                COMMANDS,
+                args=list(arguments),
+                prog="lfp",
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            )
+    except SystemExit as stop:
+        if stop.code:
+            lines = (re.sub(r"[╭╮╰╯│─]+", " ", line).strip() for line in spoken.getvalue().splitlines()[1:])
+            raise _checks.InputError(" ".join(filter(None, lines))) from None
+        raise
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201
+
+
+def _fail(line: str, code: int) -> int:
+    _say("lfp: " + " ".join(line.split()))
+    return code
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on stderr with rate and time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = ("training", BarColumn(), "{task.completed}/{task.total} steps", TextColumn("{task.fields[rate]}"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("training", total=None, visible=False, rate="")
+
+        def update(done: int, total: int, seconds: float) -> None:
+            bar.update(task, completed=done, total=total, visible=True, rate=f"{done / seconds:.0f} steps/s")
+
+        yield update
+
+
+def _show(result: dict[str, Any], out: Path) -> None:
+    """The table of modes and the verdict, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="predicted and measured, per mode")
+    columns = {
+        "mode": "mode",
+        "rate_predicted": "rate\npredicted",
+        "rate_measured": "rate\nmeasured",
+        "half_life_predicted": "half-life\npredicted",
+        "half_life_measured": "half-life\nmeasured",
+        "d_sup": "D_sup",
+        "standard_error": "standard\nerror",
+    }
+    for head in columns.values():
+        table.add_column(head, justify="right")
+    for row in result["modes"]:
+        table.add_row(*("-" if row[key] is None else f"{row[key]:.4g}" for key in columns))
+    console = Console()
+    console.print(table)
+    console.print(f"{result['verdict']}: {result['reason']}", highlight=False)
+    console.print(f"kernel drift {result['kernel_drift']:.2g}; {result['seconds']:.0f} s; results in {out}/", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""Functions of a symmetric matrix times a vector, by Lanczos with full re-orthogonalisation.
+
+f(A) v = |v| Q f(T) e_1 with A Q = Q T + (remainder), one eigendecomposition of the small T for a whole family f_t. The
+loop is our own because the usual ones take a fixed depth: this one stops when a deeper T no longer changes f_t(T) e_1.
+
+Every new vector is made orthogonal to all earlier ones. Kernels have a few large rates far above the rest; without it
+they come back as copies and three times the products are needed for the same error, while at the depths that kernels
+take (50 to 150) the orthogonalisation costs less than the products that it saves.
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from lfp import _checks
+
+Product = Callable[[Float[Array, " n"]], Float[Array, " n"]]
+Family = Callable[[Float[Array, " k"]], Float[Array, "t k"]]
+
+_BLOCK = 8
+
+
+class Applied(eqx.Module):
+    """f_t(A) v and what it took.
+
+    Args:
+        values: f_t(A) v, one row per t.
+        error: estimated error of every row, relative to |v| max |f_t| over the spectrum: the change over the last
+            stage, and what rounding of A to 4 eps |A| does.
+        products: products with A.
+    """
+
+    values: Float[Array, "t n"]
+    error: Float[Array, " t"]
+    products: Int[Array, ""]
+
+
+class _State(eqx.Module):
+    stage: Int[Array, ""]
+    vector: Float[Array, " n"]
+    basis: Float[Array, "depth n"]
+    diagonal: Float[Array, " depth"]
+    off: Float[Array, " depth"]
+    summary: Float[Array, "t depth"]
+    error: Float[Array, " t"]
+    done: Array
+
+
+Check = Callable[[Array, Array, Array, Array], tuple[Array, Array, Array]]
+
+
+def apply_functions(
+    product: Product, vector: Float[Array, " n"], family: Family, tolerance: float = 1e-8, max_depth: int = 256
+) -> Applied:
+    """f_t(A) v for a family of functions of the rates.
+
+    Lanczos, f(A) v = |v| Q f(T) e_1 (Saad 1992); the error estimate is the change of f(T) e_1 over the last stage, a
+    fifth of the depth. Runs under jit; memory max_depth x n. Past max_depth the estimate stands in `error`: go on from
+    the last time that met the tolerance.
+
+    Args:
+        product: v -> A v, A symmetric with rates >= 0 but for rounding.
+        vector: v.
+        family: rates (k,) -> (t, k), finite at rate 0 as well; for example `Dynamics.factor` at given steps.
+        tolerance: stop when no row changes by more, relative to |v| max |f_t|, or by what rounding does anyway.
+        max_depth: most products.
+
+    Returns:
+        The values, the error estimate of each row and the number of products.
+
+    Raises:
+        InputError: tolerance not positive or max_depth below 1.
+
+    Example:
+        >>> rates = jnp.linspace(0.0, 1.0, 50)
+        >>> out = apply_functions(lambda v: rates * v, jnp.ones(50), lambda L: jnp.exp(-3.0 * L)[None], 1e-4)
+        >>> bool(jnp.abs(out.values[0] - jnp.exp(-3 * rates)).max() < 1e-3), int(out.products) < 50
+        (True, True)
+    """
+    _checks.positive("tolerance", tolerance)
+    eps = jnp.finfo(vector.dtype).eps
+
+    def check(previous: Array, rates: Array, vectors: Array, last: Array) -> tuple[Array, Array, Array]:
+        rates = jnp.maximum(rates, 0)
+        at_zero = jnp.concatenate([jnp.zeros(1, rates.dtype), rates])
+        values = family(at_zero)
+        scale = jnp.max(jnp.abs(values), axis=1)
+        scale = jnp.where(scale > 0, scale, 1)
+        rounding = jnp.max(jnp.abs(family(at_zero + 4 * eps * rates[-1]) - values), axis=1) / scale + 4 * eps
+        summary = (values[:, 1:] * vectors[0][None, :]) @ vectors.T
+        change = jnp.linalg.norm(summary - previous, axis=1) / scale
+        change = jnp.where(last > 0, change, 0)
+        return summary, change + rounding, jnp.all(change <= jnp.maximum(tolerance, rounding))
+
+    rows = jax.eval_shape(family, jax.ShapeDtypeStruct((1,), vector.dtype)).shape[0]
+    state, stages = _lanczos(product, vector, check, rows, max_depth)
+    values = jnp.linalg.norm(vector) * jnp.matmul(state.summary, state.basis, precision="highest")
+    return Applied(values, state.error, stages[state.stage])
+
+
+def largest_rate(
+    product: Product, vector: Float[Array, " n"], tolerance: float = 1e-3, max_depth: int = 64
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The largest rate of A, from below, and the residual |A q - L q| of its vector: a rate lies within it.
+
+    Args:
+        product: v -> A v, A symmetric.
+        vector: where to start; a random one, so that no mode is left out.
+        tolerance: stop at this residual, relative to the rate.
+        max_depth: most products.
+
+    Raises:
+        InputError: tolerance not positive or max_depth below 1.
+
+    Example:
+        >>> rate, residual = largest_rate(lambda v: jnp.arange(1.0, 9.0) * v, jnp.ones(8))
+        >>> round(float(rate), 4), bool(residual < 1e-2)
+        (8.0, True)
+    """
+    _checks.positive("tolerance", tolerance)
+
+    def check(previous: Array, rates: Array, vectors: Array, last: Array) -> tuple[Array, Array, Array]:  # noqa: ARG001
+        residual = last * jnp.abs(vectors[-1, -1])
+        return vectors[:, -1][None], residual[None], residual <= tolerance * jnp.abs(rates[-1])
+
+    state, _ = _lanczos(product, vector, check, 1, max_depth)
+    top = state.summary[0]
+    return jnp.sum(state.diagonal * top**2) + 2 * jnp.sum(state.off[:-1] * top[:-1] * top[1:]), state.error[0]
+
+
+def _lanczos(product: Product, vector: Array, check: Check, rows: int, max_depth: int) -> tuple[_State, Array]:
+    """Lanczos in stages; after each the check sees its last summary, the rates and vectors of T and the next beta."""
+    depth = min(_checks.integer("max_depth", max_depth, 1), len(vector))
+    stages = _stages(depth)
+    ends = jnp.array([0, *stages])
+    padded = -(-depth // _BLOCK) * _BLOCK
+    zeros = jnp.zeros(padded, vector.dtype)
+
+    def examine(size: int) -> Callable[[_State], tuple[Array, Array, Array]]:
+        def branch(state: _State) -> tuple[Array, Array, Array]:
+            off = state.off[: size - 1]
+            small = jnp.diag(state.diagonal[:size]) + jnp.diag(off, 1) + jnp.diag(off, -1)
+            rates, vectors = jnp.linalg.eigh(small)
+            summary, error, done = check(state.summary[:, :size], rates, vectors, state.off[size - 1])
+            return jnp.pad(summary, ((0, 0), (0, padded - size))), error, done
+
+        return branch
+
+    def body(state: _State) -> _State:
+        state = jax.lax.fori_loop(ends[state.stage], ends[state.stage + 1], lambda j, s: _step(product, j, s), state)
+        light = eqx.tree_at(lambda s: (s.basis, s.vector), state, (zeros[:0, None], zeros[:0]))
+        summary, error, done = jax.lax.switch(state.stage, [examine(m) for m in stages], light)
+        new = (state.stage + 1, summary, error, done)
+        return eqx.tree_at(lambda s: (s.stage, s.summary, s.error, s.done), state, new)
+
+    norm = jnp.linalg.norm(vector)
+    start = _State(
+        jnp.array(0),
+        vector / jnp.where(norm > 0, norm, 1),
+        jnp.zeros((padded, len(vector)), vector.dtype),
+        zeros,
+        zeros,
+        jnp.zeros((rows, padded), vector.dtype),
+        jnp.full(rows, jnp.inf, vector.dtype),
+        norm == 0,
+    )
+    state = jax.lax.while_loop(lambda s: ~s.done & (s.stage < len(stages)), body, start)
+    return state, ends
+
+
+def _stages(depth: int) -> list[int]:
+    """Depths at which to look: 8, 16, ..., then a fifth more each time, up to `depth`."""
+    stages = [min(_BLOCK, depth)]
+    while stages[-1] < depth:
+        stages.append(min(depth, stages[-1] + max(_BLOCK, stages[-1] // 5)))
+    return stages
+
+
+def _step(product: Product, j: Array, state: _State) -> _State:
+    """One product: the next diagonal and off-diagonal entry of T and the next basis vector."""
+    basis = state.basis.at[j].set(state.vector)
+    new = product(state.vector)
+    diagonal = new @ state.vector
+    new = new - diagonal * state.vector
+
+    def clean(i: Array, v: Array) -> Array:
+        block = jax.lax.dynamic_slice_in_dim(basis, i * _BLOCK, _BLOCK)
+        return v - jnp.matmul(jnp.matmul(block, v, precision="highest"), block, precision="highest")
+
+    filled = j // _BLOCK + 1
+    new = jax.lax.fori_loop(0, filled, clean, new)
+    off = jnp.linalg.norm(new)
+    # below rounding the space is complete: what is left is noise, and T ends here
+    largest = jnp.maximum(jnp.max(jnp.abs(state.diagonal)), jnp.maximum(jnp.abs(diagonal), jnp.max(state.off)))
+    off = jnp.where(off > 4 * jnp.finfo(new.dtype).eps * largest, off, 0)
+    vector = jnp.where(off > 0, new / jnp.where(off > 0, off, 1), 0)
+    fields = (vector, basis, state.diagonal.at[j].set(diagonal), state.off.at[j].set(off))
+    return eqx.tree_at(lambda s: (s.vector, s.basis, s.diagonal, s.off), state, fields)

@@ -1,0 +1,252 @@
+"""The main job: predict, train, overlay. Settings in, a folder of results out."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from lfp import _checks, plotting, results
+from lfp.compare import compare, kernel_drift
+from lfp.domains import Line, domain
+from lfp.dynamics import GradientDescent
+from lfp.laws import Gaussian, Uniform
+from lfp.networks import MLP, Network, TwoLayer
+from lfp.ntk import kernel
+from lfp.prediction import Prediction, predict
+from lfp.probes import probe
+from lfp.problems import Problem, problem, read_csv, sum_of_modes
+from lfp.spectra import Spectrum, spectrum
+from lfp.training import Progress, train
+from lfp.trajectory import Trajectory, log_steps, save
+
+LAWS = {"gaussian": Gaussian, "uniform": Uniform}
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Train a network, predict the decay of every frequency, lay one over the other."""
+
+    domain: str = ""
+    """circle or line; circle without --data, line with it"""
+    data: Path | None = None
+    """CSV file with columns x, y (header optional); without it the target is a sum of modes"""
+    modes: str = ""
+    """modes to follow, in cycles per period: 1,2,4 or 1-7"""
+    amplitude: float = 1.0
+    """amplitude of every mode of the target"""
+    points: int = 64
+    """number of points on the grid"""
+    subsample: int = 0
+    """keep only so many rows of --data, evenly chosen; 0 keeps all"""
+    activation: str = "relu"
+    """activation of the neurons"""
+    depth: int = 1
+    """number of hidden layers"""
+    width: int = 8192
+    """neurons of a hidden layer"""
+    parametrization: str = ""
+    """paper (two layers, antisymmetric initialisation) or ntk (neural-tangents); paper at depth 1, ntk above"""
+    law: str = "gaussian"
+    """law of a, w, b in the paper's scaling: gaussian or uniform"""
+    sigma_a: float = 1.0
+    """output weights: standard deviation (gaussian) or bound (uniform)"""
+    sigma_w: float = 1.0
+    """input weights, likewise"""
+    sigma_b: float = 1.0
+    """biases, likewise"""
+    w_std: float = 2**0.5
+    """neural-tangents' W_std (parametrization ntk)"""
+    b_std: float = 0.5
+    """neural-tangents' b_std (parametrization ntk)"""
+    alpha: float = 50.0
+    """output scale; larger is lazier, the linear dynamics do not change"""
+    optimizer: str = "gd"
+    """optimiser: gd"""
+    momentum: float = 0.0
+    """momentum of the optimiser; gd has none"""
+    lr: float = 0.0
+    """learning rate in flow time per step; 0 takes 1 / largest rate"""
+    steps: int = 3000
+    """steps of the optimiser"""
+    snapshots: int = 80
+    """number of looks at the network, evenly spaced in log(step)"""
+    seeds: int = 5
+    """number of networks"""
+    seed: int = 0
+    """seed of the ensemble"""
+    theory: str = "ntk"
+    """ntk (infinite width) or empirical (the kernel of each network at initialisation)"""
+    x64: bool = False
+    """train in float64; the theory always is"""
+    allow_divergence: bool = False
+    """train even with a step beyond the limit of stability"""
+
+
+def build_problem(s: Overlay, say: Callable[[str], None]) -> Problem:
+    """The data of an overlay.
+
+    Example:
+        >>> build_problem(Overlay(points=16, modes="1-3"), print).modes.tolist()
+        [1, 2, 3]
+    """
+    name = s.domain or ("line" if s.data else "circle")
+    where = domain(name)
+    if s.data is None:
+        return sum_of_modes(where, s.points, _numbers(s.modes or "1-7"), s.amplitude)
+    table = read_csv(s.data)
+    if table.shape[1] != 2:
+        msg = f"data={str(s.data)!r} has {table.shape[1]} columns; allowed: 2 (x, y)"
+        raise _checks.InputError(msg)
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    if s.subsample:
+        _checks.integer("subsample", s.subsample, 4)
+        table = table[np.unique(np.linspace(0, len(table), s.subsample, endpoint=False).astype(int))]
+    t = table[:, 0]
+    count = len(np.unique(t))
+    if count < len(t):
+        say(f"{len(t) - count} repeated x merged with weights")
+    if name == "line":
+        where = Line.over(t)
+    modes = _numbers(s.modes) if s.modes else np.arange(1, max(2, min(9, (count - 1) // 2 + 1)))
+    return problem(where, t, s.amplitude * table[:, 1], modes, name=Path(s.data).name)
+
+
+def build_network(s: Overlay) -> Network:
+    """The network of an overlay.
+
+    Example:
+        >>> build_network(Overlay(width=8, depth=2)).depth
+        2
+    """
+    scaling = s.parametrization or ("paper" if s.depth == 1 else "ntk")
+    if _checks.choice("parametrization", scaling, ("paper", "ntk")) == "ntk":
+        return MLP(s.width, s.depth, s.activation, s.w_std, s.b_std, s.alpha)
+    if s.depth != 1:
+        msg = f"depth={s.depth} with parametrization='paper'; allowed: 1, or parametrization='ntk'"
+        raise _checks.InputError(msg)
+    law = LAWS[_checks.choice("law", s.law, LAWS)]
+    for name in ("sigma_a", "sigma_w", "sigma_b"):
+        _checks.positive(name, getattr(s, name))
+    return TwoLayer(s.width, s.activation, law(s.sigma_a), law(s.sigma_w), law(s.sigma_b), s.alpha)
+
+
+def build_law(s: Overlay, rates: Spectrum) -> GradientDescent:
+    """The optimiser of an overlay, refused beyond its limit of stability."""
+    _checks.choice("optimizer", s.optimizer, ("gd",))
+    if s.momentum:
+        msg = f"momentum={s.momentum} is not for optimizer='gd'; allowed: 0"
+        raise _checks.InputError(msg)
+    largest = float(rates.rates.max())
+    law = GradientDescent(float(s.lr or 1 / largest))
+    limit = law.largest_stable_lr(largest)
+    if law.lr >= limit and not s.allow_divergence:
+        msg = f"lr={law.lr:g} is beyond the limit of stability; allowed: below {limit:.6g} (or --allow-divergence)"
+        raise _checks.InputError(msg)
+    return law
+
+
+def run(s: Overlay, out: str | Path, *, force: bool = False, progress: Progress | None = None,
+        say: Callable[[str], None] = print) -> dict[str, Any]:
+    """Predict, store the prediction, train, compare, draw.
+
+    Args:
+        s: the settings.
+        out: folder for config.json, theory.nc (closed before the first step of training), curves.nc, result.json
+            and the pictures.
+        force: take over a folder that holds another run.
+        progress: as in `train`.
+        say: receives remarks, one line each.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        InputError: settings that cannot be run; nothing is written then.
+        OSError: the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> small = Overlay(width=64, points=16, modes="1-2", steps=5, seeds=1)
+        >>> run(small, tempfile.mkdtemp(), say=lambda line: None)["modes"][0]["mode"]
+        1
+    """
+    began = time.perf_counter()
+    for name, least in (("steps", 1), ("seeds", 1), ("snapshots", 2), ("seed", 0)):
+        _checks.integer(name, getattr(s, name), least)
+    _checks.choice("theory", s.theory, ("ntk", "empirical"))
+    _checks.nonnegative("lr", s.lr)
+    data, network = build_problem(s, say), build_network(s)
+    infinite = spectrum(kernel(network), data)
+    law, looks = build_law(s, infinite), log_steps(s.steps, s.snapshots)
+    folder = results.claim(out, asdict(s), force=force)
+    ensemble = {"seeds": s.seeds, "seed": s.seed, "dtype": jnp.float64 if s.x64 else jnp.float32}
+    prediction = predict(data, network, looks, law, theory=s.theory, infinite=infinite, **ensemble)
+    save(folder / "theory.nc", prediction.to_xarray())
+    trained = train(network, data, law, looks, progress=progress, **ensemble)
+    report = compare(prediction, trained.trajectory)
+    drift = kernel_drift(network, trained.start, trained.end, data.x)
+    save(folder / "curves.nc", curves(prediction, trained.trajectory))
+    draw(folder, prediction, trained.trajectory)
+    result = {
+        **{key: getattr(report, key) for key in ("verdict", "forecast", "reason", "modes", "d_sup", "laziness")},
+        "expected_d_sup": report.expected,
+        "kernel_drift": drift,
+        "budget": report.budget(),
+        "lr": law.lr,
+        "steps": int(trained.trajectory.steps[-1]),
+        "interrupted": trained.interrupted,
+        "seconds": round(time.perf_counter() - began, 2),
+    }
+    results.write_json(folder / "result.json", result)
+    return result
+
+
+def curves(prediction: Prediction, training: Trajectory) -> Any:
+    """The measurement beside the prediction, labelled: what the pictures are drawn from."""
+    import xarray as xr
+
+    measured = probe(training, prediction.problem).remaining
+    parts = np.stack([measured.real, measured.imag], axis=-1)
+    theory = prediction.to_xarray().rename(run="theory_run", step="theory_step")
+    return theory.rename(f="f_theory", remaining="remaining_theory").assign(
+        f_training=xr.DataArray(training.values, dims=("run", "step", "point"), coords={"step": training.steps}),
+        remaining_training=(("run", "step", "mode", "part"), parts),
+    )
+
+
+def draw(folder: Path, prediction: Prediction, training: Trajectory) -> None:
+    """The three pictures: modes over steps, heat map, snapshots of the function."""
+    data = prediction.problem
+    theory, measured = (probe(one, data) for one in (prediction.theory, training))
+    band = None if prediction.band is None else probe(prediction.band, data)
+    looks = np.unique(np.linspace(len(training.steps) / 3, len(training.steps) - 1, 4).astype(int))
+    with plotting.style():
+        fig, axes = plotting.figure()
+        plotting.plot_modes(axes, theory, measured, band)
+        results.save_figure(fig, folder, "overlay")
+        fig, axes = plotting.figure(columns=2, width=6.4, height=3.0)
+        plotting.plot_heat(axes, theory, measured)
+        results.save_figure(fig, folder, "heatmap")
+        fig, axes = plotting.figure(columns=len(looks), width=7.0, height=2.6)
+        functions = (one.mean()[looks] for one in (prediction.theory, training))
+        plotting.plot_snapshots(np.atleast_1d(axes), data.t, data.y, *functions, training.steps[looks], data.domain.label)
+        results.save_figure(fig, folder, "snapshots")
+
+
+def _numbers(text: str) -> Sequence[int]:
+    """Whole numbers of `1,2,4` or `1-7`."""
+    found: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            found += range(int(first), int(last or first) + 1)
+    except ValueError:
+        found = []
+    if not found:
+        msg = f"modes={text!r} cannot be read; allowed: whole numbers >= 0 such as 1,2,4 or 1-7"
+        raise _checks.InputError(msg)
+    return found

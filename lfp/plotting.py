@@ -1,0 +1,191 @@
+"""Pictures: draws what it is given on given Axes and computes nothing. Theory dashed, training solid."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lfp.probes import ModeCurves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FLOOR = 3e-3
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "svg.hashsalt": "lfp",  # the same picture gives the same file
+    "figure.dpi": 110,
+    "savefig.dpi": 200,
+}
+
+
+def style() -> Any:
+    """A context in which pictures look alike.
+
+    Example:
+        >>> with style():
+        ...     _ = figure()
+    """
+    from matplotlib import rc_context
+
+    return rc_context(STYLE)
+
+
+def mode_colours(count: int) -> list[Any]:
+    """One colour a mode, dark for low and light for high frequencies, ordered for colour-blind eyes too.
+
+    Example:
+        >>> len(mode_colours(3))
+        3
+    """
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](v) for v in np.linspace(0.0, 0.9, count)]
+
+
+def figure(columns: int = 1, width: float = 6.0, height: float = 3.8) -> "tuple[Figure, Any]":
+    """An empty figure of `columns` Axes, drawn without a display.
+
+    Example:
+        >>> fig, axes = figure(columns=2)
+        >>> axes.shape
+        (2,)
+    """
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(width, height), layout="constrained")
+    return fig, fig.subplots(1, columns)
+
+
+def plot_modes(axes: "Axes", theory: ModeCurves, training: ModeCurves, band: ModeCurves | None = None) -> None:
+    """Remaining share of every mode over the steps: dashed theory over the solid mean of the seeds.
+
+    Args:
+        axes: where to draw.
+        theory: predicted curves.
+        training: measured curves; the shade is two standard deviations over the seeds.
+        band: sample curves of the theory; dotted lines mark two standard deviations of a single network.
+
+    Example:
+        >>> s = np.array([0, 1, 2])
+        >>> curves = ModeCurves(s, np.array([1]), (0.5 ** s + 0j)[None, :, None], np.array([1]))
+        >>> plot_modes(figure()[1], curves, curves)
+    """
+    shown = np.flatnonzero(training.present)
+    for colour, k in zip(mode_colours(len(shown)), shown, strict=True):
+        start = 1  # step 0 has no place on a logarithmic axis; every mode starts at 1
+        steps, mean = training.steps[start:], np.abs(training.mean()[start:, k])
+        spread = 2 * training.spread()[start:, k]
+        axes.fill_between(steps, np.maximum(mean - spread, FLOOR), mean + spread, color=colour, alpha=0.2, lw=0)
+        axes.plot(steps, mean, color=colour, lw=1.6, label=str(training.modes[k]))
+        expected = np.abs(theory.mean()[start:, k])
+        axes.plot(theory.steps[start:], expected, color="black", lw=1.1, ls=(0, (4, 2)))
+        if band is not None:
+            for side in (-2, 2):
+                edge = expected + side * band.spread()[start:, k]
+                axes.plot(band.steps[start:], np.maximum(edge, FLOOR / 2), color=colour, lw=0.8, ls=":")
+    axes.set(xscale="log", yscale="log", ylim=(FLOOR, 1.6), xlim=(1, max(theory.steps[-1], 2)))
+    axes.set(xlabel="step of gradient descent", ylabel="what is left of the mode, $|F[y-f]| / |F[y]|$")
+    _legends(axes, band is not None)
+
+
+def _legends(axes: "Axes", banded: bool) -> None:
+    """Modes by colour beside the Axes, line styles below them."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles, labels = axes.get_legend_handles_labels()
+    modes = axes.legend(handles, labels, title="mode", loc="upper left", bbox_to_anchor=(1.0, 1.02), handlelength=1.2)
+    axes.add_artist(modes)
+    lines = [
+        Line2D([], [], color="black", lw=1.1, ls=(0, (4, 2)), label="theory"),
+        Line2D([], [], color="grey", lw=1.6, label="training, mean"),
+        Patch(color="grey", alpha=0.25, lw=0, label="$\\pm 2$ s.d. over seeds"),
+    ]
+    if banded:
+        lines.append(Line2D([], [], color="grey", lw=0.8, ls=":", label="$\\pm 2$ s.d. predicted"))
+    axes.legend(handles=lines, loc="lower left", bbox_to_anchor=(1.0, -0.02), fontsize=8, handlelength=2.2)
+
+
+def plot_heat(axes: "Sequence[Axes]", theory: ModeCurves, training: ModeCurves) -> None:
+    """Frequency against step, theory beside training on one colour scale.
+
+    Args:
+        axes: two Axes.
+        theory: predicted curves.
+        training: measured curves.
+
+    Example:
+        >>> s = np.array([0, 1, 2])
+        >>> curves = ModeCurves(s, np.array([1, 2]), np.ones((1, 3, 2), complex), np.array([1, 1]))
+        >>> plot_heat(figure(columns=2)[1], curves, curves)
+    """
+    drawn = None
+    for ax, curves, title in zip(axes, (theory, training), ("theory", "training (mean)"), strict=True):
+        size = np.clip(np.abs(curves.mean()[1:]), FLOOR, None)
+        edges = _edges(np.log(curves.steps[1:].astype(float)))
+        shown = np.flatnonzero(curves.present)
+        drawn = ax.pcolormesh(
+            np.exp(edges), np.arange(len(shown) + 1) - 0.5, np.minimum(size[:, shown].T, 1.0), vmin=0, vmax=1,
+            cmap="cividis", rasterized=True,
+        )
+        ticks = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), 9)).astype(int))
+        ax.set_yticks(ticks, [str(curves.modes[shown[i]]) for i in ticks])
+        ax.set(xscale="log", xlabel="step", title=title)
+    axes[0].set_ylabel("mode of the target")
+    axes[0].figure.colorbar(drawn, ax=list(axes), label="$|F[y-f]| / |F[y]|$", shrink=0.9)
+
+
+def _edges(centres: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t+1"]:
+    """Cell edges half-way between centres."""
+    if len(centres) == 1:
+        return np.array([centres[0] - 0.5, centres[0] + 0.5])
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
+
+
+def plot_snapshots(
+    axes: "Sequence[Axes]",
+    t: Float[np.ndarray, " n"],
+    target: Float[np.ndarray, " n"],
+    theory: Float[np.ndarray, "s n"],
+    training: Float[np.ndarray, "s n"],
+    steps: Int[np.ndarray, " s"],
+    label: str = "x",
+) -> None:
+    """The function at a few steps: target grey, training solid, theory dashed.
+
+    Args:
+        axes: one for every step.
+        t: coordinate of the points.
+        target: y.
+        theory: predicted f at the steps.
+        training: measured f at the steps.
+        steps: the steps.
+        label: what the coordinate is, with its unit.
+
+    Example:
+        >>> t = np.linspace(0, 1, 4)
+        >>> plot_snapshots(figure(columns=2)[1], t, t, np.stack([t, t]), np.stack([t, t]), np.array([1, 9]))
+    """
+    for i, ax in enumerate(axes):
+        ax.plot(t, target, color="0.75", lw=2.5, label="target")
+        ax.plot(t, training[i], color="#0072B2", lw=1.4, label="training")
+        ax.plot(t, theory[i], color="black", lw=1.1, ls=(0, (4, 2)), label="theory")
+        ax.set(title=f"step {steps[i]}", xlabel=label)
+        ax.set_ylim(*_limits(target))
+        if i:
+            ax.set_yticklabels([])
+    axes[0].set_ylabel("f(x)")
+    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+
+
+def _limits(target: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    low, high = float(target.min()), float(target.max())
+    room = 0.15 * max(high - low, 1e-12)
+    return low - room, high + room

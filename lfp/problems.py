@@ -1,0 +1,199 @@
+"""Problems: a domain, points and targets, with the modes to be followed."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Complex, Float, Int
+
+from lfp import _checks
+from lfp.domains import Domain, Line
+from lfp.fourier import analysis
+
+LARGEST_FILE = 10**5
+
+
+class Problem(eqx.Module):
+    """Data on a domain. Repeated points are merged: their mean, with their number as weight.
+
+    Args:
+        domain: `Circle()`, `Line()`.
+        t: coordinates, increasing, no two the same.
+        y: targets.
+        modes: modes to be followed, in cycles per period.
+        weights: share of the data at each point; they sum to 1.
+        name: what it is called in files.
+    """
+
+    domain: Domain
+    t: Float[np.ndarray, " n"]
+    y: Float[np.ndarray, " n"]
+    modes: Int[np.ndarray, " k"]
+    weights: Float[np.ndarray, " n"]
+    name: str = "data"
+
+    @property
+    def x(self) -> Float[np.ndarray, "n d"]:
+        """The points as the network sees them."""
+        return self.domain.embed(self.t)
+
+    @property
+    def turns(self) -> Float[np.ndarray, " n"]:
+        """The points in periods, t / P."""
+        return self.t / self.domain.period
+
+    @property
+    def frequencies(self) -> Float[np.ndarray, " k"]:
+        """The modes in cycles per unit of t."""
+        return self.modes / self.domain.period
+
+    def coefficients(self) -> Complex[np.ndarray, " k"]:
+        """c_k of the target."""
+        return analysis(self.turns, self.modes, self.weights) @ self.y
+
+
+def problem(
+    domain: Domain,
+    t: Sequence[float] | Float[np.ndarray, " n"],
+    y: Sequence[float] | Float[np.ndarray, " n"],
+    modes: Sequence[int] | Int[np.ndarray, " k"],
+    name: str = "data",
+) -> Problem:
+    """A problem from raw data: checked, sorted, repeated points merged with weights.
+
+    Raises:
+        InputError: values that are not finite, lengths that differ, modes that the points do not resolve.
+
+    Example:
+        >>> from lfp.domains import Line
+        >>> p = problem(Line(), [0.5, -0.5, 0.5, 0.0], [1.0, 0.0, 3.0, 0.0], modes=[1])
+        >>> p.t.tolist(), p.y.tolist(), p.weights.tolist()
+        ([-0.5, 0.0, 0.5], [0.0, 0.0, 2.0], [0.25, 0.25, 0.5])
+    """
+    t, y = (np.asarray(v, np.float64) for v in (t, y))
+    if t.shape != y.shape or t.ndim != 1:
+        msg = f"x of shape {t.shape} and y of shape {y.shape} must be two columns of one length"
+        raise _checks.InputError(msg)
+    _checks.finite("x", t)
+    _checks.finite("y", y)
+    points, inverse, counts = np.unique(t, return_inverse=True, return_counts=True)
+    y = np.bincount(inverse, y) / counts
+    merged = Problem(domain, points, y, _modes(modes), counts / counts.sum(), name)
+    merged.coefficients()  # refuses modes that the points do not resolve
+    return merged
+
+
+def sum_of_modes(
+    domain: Domain, n: int, modes: Sequence[int], amplitudes: Sequence[float] | float = 1.0
+) -> Problem:
+    """y = sum_k A_k sin(2 pi k t / P) on an even grid of n points.
+
+    Args:
+        domain: where.
+        n: number of points, at least twice the highest mode.
+        modes: non-negative whole numbers; mode 0 is the constant A_0.
+        amplitudes: A_k, one for all or one each.
+
+    Raises:
+        InputError: as `problem`; amplitudes that do not match the modes.
+
+    Example:
+        >>> from lfp.domains import Circle
+        >>> sum_of_modes(Circle(), 8, [1, 2], [1.0, 0.5]).coefficients().round(12).imag.tolist()
+        [-0.5, -0.25]
+    """
+    modes = _modes(modes)
+    size = np.broadcast_shapes(np.shape(amplitudes), (1,))[0]
+    if size not in (1, len(modes)):
+        msg = f"amplitudes has {size} values for {len(modes)} modes; allowed: one, or one each"
+        raise _checks.InputError(msg)
+    _checks.integer("points", n, 2)
+    if modes.max() * 2 >= n:  # at n/2 the sine vanishes on the grid
+        msg = f"points={n} is too few for mode {modes.max()} (aliasing); allowed: at least {2 * modes.max() + 1}"
+        raise _checks.InputError(msg)
+    t = domain.grid(n)
+    phases = 2 * np.pi * np.multiply.outer(t / domain.period, modes) + np.where(modes == 0, np.pi / 2, 0.0)
+    y = (np.sin(phases) * amplitudes).sum(axis=1)
+    return problem(domain, t, y, modes, name="modes " + ",".join(map(str, modes)))
+
+
+def read_csv(path: str | Path) -> Float[np.ndarray, "n columns"]:
+    """Numbers of a CSV file, header optional, at most 10^5 rows.
+
+    Raises:
+        InputError: a file that cannot be read, fewer than two columns, rows of unequal length, words, NaN.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "data.csv"
+        >>> _ = path.write_text("x,y\\n0,1\\n1,3\\n")
+        >>> read_csv(path).tolist()
+        [[0.0, 1.0], [1.0, 3.0]]
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"data={str(path)!r} cannot be read: {error.strerror if isinstance(error, OSError) else 'not text'}"
+        raise _checks.InputError(msg) from None
+    rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
+    if rows and not _is_number(rows[0][0]):
+        rows = rows[1:]
+    widths = {len(row) for row in rows}
+    if len(widths) != 1 or widths.pop() < 2 or len(rows) > LARGEST_FILE:
+        msg = (
+            f"data={str(path)!r} has {len(rows)} rows of {sorted({len(r) for r in rows})} columns; "
+            f"allowed: at least two columns (x, y) everywhere and 1 to {LARGEST_FILE} rows"
+        )
+        raise _checks.InputError(msg)
+    for number, row in enumerate(rows, 1):
+        if not all(map(_is_number, row)):
+            msg = f"data={str(path)!r} data row {number} is {','.join(row)!r}; allowed: numbers"
+            raise _checks.InputError(msg)
+    return _checks.finite(f"data={str(path)!r}", np.array(rows, np.float64))
+
+
+def scan_line(row: int = 200, n: int = 256) -> Problem:
+    """One row of the photograph `china.jpg` that scikit-learn ships: brightness along x, mean removed.
+
+    Args:
+        row: which row, 0 to 426.
+        n: number of pixels, averaged over equal blocks of the row.
+
+    Example:
+        >>> scan_line(n=64).y.shape
+        (64,)
+    """
+    from sklearn.datasets import load_sample_image
+
+    grey = load_sample_image("china.jpg").astype(np.float64).mean(axis=2) / 255
+    _checks.integer("row", row, 0)
+    if row >= len(grey) or not 2 <= n <= grey.shape[1]:
+        msg = f"row={row}, n={n} must lie in 0..{len(grey) - 1} and 2..{grey.shape[1]}"
+        raise _checks.InputError(msg)
+    edges = np.linspace(0, grey.shape[1], n + 1)
+    integral = np.interp(edges, np.arange(grey.shape[1] + 1), np.concatenate([[0], np.cumsum(grey[row])]))
+    y = np.diff(integral) / np.diff(edges)
+    return problem(Line(), Line().grid(n), y - y.mean(), np.arange(1, min(8, n // 2) + 1), name=f"china.jpg row {row}")
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _modes(modes: Sequence[int] | Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+    """Modes as an increasing array of whole numbers."""
+    array = np.asarray(modes)
+    if array.ndim != 1 or not len(array) or (array != np.rint(array)).any() or (array < 0).any():
+        msg = f"modes={np.asarray(modes).tolist()} must be a list of whole numbers >= 0"
+        raise _checks.InputError(msg)
+    if len(np.unique(array)) != len(array):
+        msg = f"modes={array.tolist()} names a mode twice"
+        raise _checks.InputError(msg)
+    return np.asarray(array, int)

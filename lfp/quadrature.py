@@ -1,0 +1,100 @@
+"""Quadrature and interpolation on self-similar panels: the same relative resolution at every scale.
+
+The profiles of an activation change on the scale 1 / |w|, which is not known when the nodes are laid. Panels that
+halve towards zero resolve it wherever it is: a singularity at distance delta from the origin lies outside the
+ellipse rho = 3 + sqrt(8) of every panel except the first, so that order 24 leaves 5.8^-24 = 4e-19 of it.
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+ORDER = 24
+PANELS = 12
+
+
+def gauss_legendre(
+    breaks: Float[np.ndarray, "*rows p"], order: int = ORDER
+) -> tuple[Float[np.ndarray, "*rows q"], Float[np.ndarray, "*rows q"]]:
+    """Nodes and weights of the composite Gauss-Legendre rule between the breaks (last axis).
+
+    Example:
+        >>> nodes, weights = gauss_legendre(np.array([0.0, 1.0, 3.0]), order=2)
+        >>> float((weights * nodes**3).sum().round(12))
+        20.25
+    """
+    x, w = np.polynomial.legendre.leggauss(order)
+    half, middle = np.diff(breaks)[..., None] / 2, ((breaks[..., 1:] + breaks[..., :-1]) / 2)[..., None]
+    shape = (*breaks.shape[:-1], -1)
+    return (middle + half * x).reshape(shape), (half * w).reshape(shape)
+
+
+def graded(panels: int = PANELS) -> Float[np.ndarray, " p"]:
+    """Breaks 0, 2^(1-panels), ..., 1/2, 1 of [0, 1].
+
+    Example:
+        >>> graded(3).tolist()
+        [0.0, 0.25, 0.5, 1.0]
+    """
+    return np.concatenate([[0.0], 0.5 ** np.arange(panels - 1, -1, -1)])
+
+
+class Table(eqx.Module):
+    """A piecewise Chebyshev interpolant of k functions; the first and last piece also serve outside their ends.
+
+    Args:
+        breaks: ends of the pieces, rising.
+        coefficients: Chebyshev coefficients of every function on every piece.
+
+    Example:
+        >>> table = Table.of(lambda u: jnp.exp(-u)[None], jnp.asarray(graded()))
+        >>> bool(jnp.abs(table(jnp.array([0.3])) - jnp.exp(-0.3)).max() < 1e-5)
+        True
+    """
+
+    breaks: Float[Array, " p"]
+    coefficients: Float[Array, "order k q"]
+
+    @classmethod
+    def of(cls, functions: Callable[[Float[Array, " m"]], Float[Array, "k m"]], breaks: Float[Array, " p"]) -> "Table":
+        """Interpolate `functions` at the Chebyshev points of every piece."""
+        angles = np.pi * (np.arange(ORDER) + 0.5) / ORDER
+        points = jnp.asarray(np.cos(angles), breaks.dtype)
+        analysis = 2 / ORDER * np.cos(np.outer(np.arange(ORDER), angles))
+        analysis[0] /= 2
+        half, middle = jnp.diff(breaks) / 2, (breaks[1:] + breaks[:-1]) / 2
+        values = functions((middle[:, None] + half[:, None] * points[None, :]).ravel())
+        values = values.reshape(len(values), len(half), ORDER)
+        return cls(breaks, jnp.einsum("jm,kpm->jkp", jnp.asarray(analysis, values.dtype), values))
+
+    def __call__(self, u: Float[Array, "*shape"]) -> Float[Array, "k *shape"]:
+        """The k functions at u, by Clenshaw's recurrence."""
+        piece = jnp.clip(jnp.searchsorted(self.breaks, u, side="right") - 1, 0, len(self.breaks) - 2)
+        low, high = self.breaks[piece], self.breaks[piece + 1]
+        x = (2 * u - low - high) / (high - low)
+        one = jnp.zeros((self.coefficients.shape[1], *u.shape), u.dtype)
+        two = one
+        for row in self.coefficients[:0:-1]:
+            one, two = 2 * x[None] * one - two + row[:, piece], one
+        return x[None] * one - two + self.coefficients[0][:, piece]
+
+
+def accumulate(
+    function: Callable[[Float[Array, ""]], Float[Array, "*shape"]], nodes: Float[Array, " q"], weights: Float[Array, " q"]
+) -> Float[Array, "*shape"]:
+    """sum_q weights_q function(nodes_q), one node after the other: memory of one term.
+
+    Example:
+        >>> float(accumulate(lambda r: r**2, jnp.array([1.0, 2.0]), jnp.array([0.5, 0.5])))
+        2.5
+    """
+
+    def add(total: Array, term: tuple[Array, Array]) -> tuple[Array, None]:
+        return total + term[1] * function(term[0]), None
+
+    shape = jax.eval_shape(function, nodes[0])
+    return jax.lax.scan(add, jnp.zeros(shape.shape, shape.dtype), (nodes, weights))[0]

@@ -1,0 +1,164 @@
+"""Rates, half-lives, laziness, budget and verdict: on curves whose answer is known, and on trained networks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lfp import MLP, Circle, GradientDescent, InputError, Line, Trajectory, TwoLayer, compare, kernel, kernel_drift, laziness
+from lfp import log_steps, predict, spectrum, sum_of_modes, train
+from lfp.compare import fitted_rate, half_life
+from lfp.prediction import Prediction, sup_distance
+from tests.helpers import arc_cosine_ntk
+
+
+def test_fitted_rate_finds_the_rate_of_the_law():
+    """To rounding on the law itself, at any rate, below and above one step."""
+    steps = log_steps(10_000, 60)
+    for rate in (1e-3, 0.1, 1.0, 1.9):
+        size = np.abs((1 - 0.5 * rate) ** steps.astype(float))
+        assert fitted_rate(steps, size, 0.5) == pytest.approx(rate, rel=1e-10)
+
+
+def test_fit_ignores_what_comes_after():
+    """A plateau below .2 does not bend the rate."""
+    steps = log_steps(1000, 60)
+    size = np.maximum(0.99**steps, 0.05)
+    assert fitted_rate(steps, size, 1.0) == pytest.approx(0.01, rel=1e-9)
+
+
+def test_a_mode_that_never_fell_has_no_rate():
+    """None, not an extrapolation."""
+    steps = np.arange(10)
+    assert fitted_rate(steps, 0.95**steps, 1.0) is None
+    assert half_life(steps, 0.95**steps) is None
+    assert half_life(steps, 0.8**steps) == pytest.approx(np.log(2) / np.log(1 / 0.8))
+
+
+def test_a_mode_gone_in_one_step_has_the_full_rate():
+    """lr L = 1: nothing left after one step."""
+    assert fitted_rate(np.array([0, 1, 2]), np.array([1.0, 0.0, 0.0]), 0.5) == pytest.approx(2.0)
+
+
+def test_laziness_is_the_movement_that_the_theory_needs():
+    """Sum over eigenpairs written out; and the least-squares movement J^T K^-1 (f_s - f_0) of a real network."""
+    p = sum_of_modes(Line(), 12, [1, 2])
+    network = TwoLayer(512, "erf", alpha=3.0)
+    params = network.init(jax.random.key(0), 1)
+    jacobian = jax.jacobian(network.apply)(params, jnp.asarray(p.x))
+    flat = jnp.concatenate([leaf.reshape(12, -1) for leaf in jax.tree.leaves(jacobian)], axis=1)
+    from lfp import empirical_kernel, gram_spectrum
+
+    rates = gram_spectrum(empirical_kernel(network, params, jnp.asarray(p.x)), p.weights)
+    law, steps = GradientDescent(1 / float(rates.rates.max())), np.array([0, 5, 40])
+    moved = []
+    for s in steps:
+        theta = jnp.zeros(flat.shape[1])
+        for _ in range(s):
+            theta = theta - law.lr / 9 * flat.T @ ((flat @ theta - p.y) / 12)
+        moved.append(float(theta @ theta) / network.width)
+    np.testing.assert_allclose(laziness(p, rates, network, law, steps), moved, rtol=1e-8)
+
+
+def test_laziness_scales_with_alpha_and_width():
+    """alpha^-2 m^-1."""
+    p, steps = sum_of_modes(Circle(), 16, [1, 2]), np.array([0, 10])
+    rates, law = spectrum(arc_cosine_ntk, p), GradientDescent(0.5)
+    one, wide, lazy = (laziness(p, rates, net, law, steps)[1] for net in (TwoLayer(8), TwoLayer(32), TwoLayer(8, alpha=3.0)))
+    assert one / wide == pytest.approx(4)
+    assert one / lazy == pytest.approx(9)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """A lazy and a far from lazy run of the same network."""
+    p, made = sum_of_modes(Circle(), 32, [1, 2, 3]), {}
+    for alpha in (50.0, 1.0):
+        network, steps = TwoLayer(1024, alpha=alpha), log_steps(400, 30)
+        prediction = predict(p, network, steps)
+        run = train(network, p, prediction.law, steps)
+        made[alpha] = (network, prediction, run, compare(prediction, run.trajectory))
+    return made
+
+
+def test_lazy_training_holds_as_forecast(runs):
+    """D_sup within three predicted standard errors for every mode, rates within 10 %, verdict said beforehand."""
+    *_, report = runs[50.0]
+    for row in report.modes:
+        assert row["d_sup"] < 3 * row["standard_error"]
+        assert row["rate_measured"] == pytest.approx(row["rate_predicted"], rel=0.1)
+    assert (report.verdict, report.forecast) == ("holds", "holds")
+    assert report.d_sup < 0.05
+
+
+def test_rich_training_fails_as_forecast(runs):
+    """Control: alpha = 1 must fail, and the laziness says so before training."""
+    network, prediction, run, report = runs[1.0]
+    assert (report.verdict, report.forecast) == ("fails", "fails")
+    assert report.d_sup > 0.2
+    assert "laziness too large" in report.reason
+    assert prediction.laziness is not None
+    assert prediction.laziness[-1] > 1e-2
+    assert kernel_drift(network, run.start, run.end, prediction.problem.x) > 0.05
+
+
+def test_kernel_drift_is_small_when_lazy(runs):
+    """Between alpha = 1 and 50 the kernel moves about 50 times less."""
+    drifts = [kernel_drift(net, run.start, run.end, pre.problem.x) for net, pre, run, _ in (runs[1.0], runs[50.0])]
+    assert 20 < drifts[0] / drifts[1] < 100
+
+
+def test_budget_adds_up(runs):
+    """Triangle inequality of the layers; what laziness costs is in the last layer, not in the others."""
+    lazy, rich = (runs[alpha][3] for alpha in (50.0, 1.0))
+    for row in (*lazy.modes, *rich.modes):
+        assert row["d_sup"] <= row["ntk_vs_empirical"] + row["empirical_vs_training"] + 1e-9
+    assert rich.budget()["empirical_vs_training"] > 10 * lazy.budget()["empirical_vs_training"]
+    assert rich.budget()["ntk_vs_empirical"] == pytest.approx(lazy.budget()["ntk_vs_empirical"], rel=1e-3)
+    assert lazy.budget()["lfp_vs_ntk"] is None
+
+
+def test_report_prints_every_mode(runs):
+    """One line a mode, the verdict last."""
+    lines = str(runs[50.0][3]).splitlines()
+    assert len(lines) == 5
+    assert lines[-1].startswith("holds: measured D_sup")
+
+
+def test_empirical_theory_of_a_deep_network():
+    """Depth 2, width 64, lazy: the kernel at initialisation predicts each network; the infinite width does not (control)."""
+    p, network, steps = sum_of_modes(Circle(), 16, [1, 2]), MLP(64, 2, alpha=100.0), log_steps(200, 20)
+    prediction = predict(p, network, steps, theory="empirical", seeds=2)
+    report = compare(prediction, train(network, p, prediction.law, steps, seeds=2).trajectory)
+    assert prediction.band is None
+    assert report.d_sup < 0.02 < report.budget()["ntk_vs_empirical"]
+
+
+def test_theory_is_not_made_of_the_training():
+    """The same prediction, bit for bit, whether a network was trained before or not."""
+    p, network, steps = sum_of_modes(Circle(), 16, [1]), TwoLayer(64), log_steps(20, 5)
+    first = predict(p, network, steps)
+    train(network, p, first.law, steps)
+    second = predict(p, network, steps)
+    np.testing.assert_array_equal(first.theory.values, second.theory.values)
+    np.testing.assert_array_equal(first.band.values, second.band.values)
+
+
+def test_different_steps_are_refused():
+    """Curves looked at on different steps cannot be compared; an early end can."""
+    p = sum_of_modes(Circle(), 8, [1])
+    f = Trajectory(np.array([0, 1, 2]), np.zeros((1, 3, 8)), p.x)
+    early = Trajectory(np.array([0, 1]), np.zeros((1, 2, 8)), p.x)
+    other = Trajectory(np.array([0, 2]), np.zeros((1, 2, 8)), p.x)
+    assert sup_distance(f, early, p).tolist() == [0.0]
+    with pytest.raises(InputError, match="different steps"):
+        compare(Prediction(p, GradientDescent(0.1), f), other)
+    with pytest.raises(InputError, match="theory='nkt'"):
+        predict(p, TwoLayer(8), np.arange(3), theory="nkt")
+
+
+def test_kernel_of_network_is_used_for_the_default_rate():
+    """The default step is one over the largest rate."""
+    p = sum_of_modes(Circle(), 16, [1])
+    law = predict(p, TwoLayer(8), np.arange(3)).law
+    assert law.lr == pytest.approx(1 / float(spectrum(kernel(TwoLayer(8)), p).rates.max()))

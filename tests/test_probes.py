@@ -1,0 +1,103 @@
+"""Measuring modes: a right magnitude with a wrong phase is an error."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lfp import Circle, InputError, Trajectory, log_steps, probe, problem, sum_of_modes
+from lfp.probes import ModeCurves
+from lfp.trajectory import save
+
+
+def one_look(p, f):
+    return Trajectory(np.array([0]), np.asarray(f)[None, None], p.x)
+
+
+def test_known_amplitudes_come_back():
+    """Any share of any mode, to 1e-14."""
+    p = sum_of_modes(Circle(), 32, [1, 4, 9], [1.0, 0.2, 3.0])
+    t = p.t
+    f = 0.3 * np.sin(t) + 0.2 * 0.9 * np.sin(4 * t) + 3 * 1.5 * np.sin(9 * t)
+    np.testing.assert_allclose(probe(one_look(p, f), p).mean()[0], [0.7, 0.1, -0.5], atol=1e-14)
+
+
+def test_wrong_phase_is_an_error():
+    """cos for sin has the right magnitude: the difference of magnitudes says learnt (control), the probe does not."""
+    p = sum_of_modes(Circle(), 16, [2])
+    f = np.cos(2 * p.t)
+    left = abs(probe(one_look(p, f), p).mean()[0, 0])
+    np.testing.assert_allclose(left, np.sqrt(2), rtol=1e-12)
+    assert abs(np.abs(np.fft.rfft(f)[2]) - np.abs(np.fft.rfft(p.y)[2])) < 1e-12
+
+
+def test_absent_modes_are_scaled_by_rms():
+    """A mode that the target lacks starts at 0, and what leaks into it is measured against rms(y)."""
+    p = problem(Circle(), Circle().grid(16), 2 * np.sin(Circle().grid(16)), [1, 3])
+    curves = probe(one_look(p, p.y + 0.1 * np.sin(3 * p.t)), p)
+    assert curves.present.tolist() == [1, 0]
+    np.testing.assert_allclose(np.abs(curves.mean()[0]), [0, 0.05 / np.sqrt(2)], atol=1e-14)
+
+
+def test_zero_target_is_measured_absolutely():
+    """Nothing to scale by: no NaN."""
+    p = problem(Circle(), Circle().grid(8), np.zeros(8), [1])
+    np.testing.assert_allclose(np.abs(probe(one_look(p, 0.4 * np.sin(p.t)), p).mean()), [[0.2]])
+
+
+def test_spread_is_the_unbiased_deviation():
+    """Against numpy for complex runs; one run has none."""
+    runs = np.random.default_rng(0).normal(size=(5, 2, 3, 2)) @ [1, 1j]
+    curves = ModeCurves(np.arange(2), np.arange(3), runs, np.ones(3, int))
+    np.testing.assert_allclose(curves.spread(), np.sqrt(runs.real.var(0, ddof=1) + runs.imag.var(0, ddof=1)))
+    assert not ModeCurves(np.arange(2), np.arange(3), runs[:1], np.ones(3, int)).spread().any()
+
+
+def test_other_modes_and_aliasing():
+    """Any mode may be asked for, up to what the points resolve."""
+    p = sum_of_modes(Circle(), 8, [1])
+    assert probe(one_look(p, p.y), p, np.array([0, 2])).modes.tolist() == [0, 2]
+    with pytest.raises(InputError, match="aliased"):
+        probe(one_look(p, p.y), p, np.array([5]))
+
+
+def test_trajectory_survives_the_file(tmp_path):
+    """Saved and loaded, bit for bit, with what made it."""
+    values = np.random.default_rng(0).normal(size=(2, 3, 4))
+    made = Trajectory(np.array([0, 1, 5]), values, np.zeros((4, 2)), {"lr": 0.1, "kind": "theory"})
+    made.save(tmp_path / "one.nc")
+    found = Trajectory.load(tmp_path / "one.nc")
+    np.testing.assert_array_equal(found.values, values)
+    np.testing.assert_array_equal(found.steps, made.steps)
+    assert found.meta == made.meta
+    assert [path.name for path in tmp_path.iterdir()] == ["one.nc"]
+
+
+def test_broken_write_leaves_nothing(tmp_path, monkeypatch):
+    """A write that fails half-way leaves neither the file nor its beginnings."""
+
+    def half(path, content):
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="No space"):
+        save(tmp_path / "one.nc", Trajectory(np.arange(2), np.zeros((1, 2, 3)), np.zeros((3, 1))).to_xarray())
+    assert not list(tmp_path.iterdir())
+
+
+def test_mismatched_trajectory():
+    """Shapes that do not belong together."""
+    with pytest.raises(InputError, match="values of shape"):
+        Trajectory(np.arange(2), np.zeros((1, 3, 4)), np.zeros((4, 1)))
+
+
+def test_log_steps_start_at_zero_and_end_at_the_last():
+    """Increasing, no repeats, both ends in."""
+    for total, count in ((1, 2), (3, 80), (3000, 60), (10**7, 100)):
+        steps = log_steps(total, count)
+        assert steps[0] == 0
+        assert steps[-1] == total
+        assert (np.diff(steps) > 0).all()
+    with pytest.raises(InputError, match="steps=0"):
+        log_steps(0, 5)

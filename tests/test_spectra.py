@@ -1,0 +1,87 @@
+"""Rates: structured against dense, and what cannot be handled is refused."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lfp import Circle, InputError, Line, gram_spectrum, problem, spectrum, sum_of_modes
+from lfp.spectra import FourierSpectrum, GramSpectrum
+from tests.helpers import arc_cosine_ntk
+
+
+@pytest.mark.parametrize("n", [15, 16])
+def test_circle_rates_are_the_eigenvalues_of_the_gram_matrix(n):
+    """FFT of one row against dense eigh, to 1e-14 of the largest rate, with multiplicity two."""
+    p = sum_of_modes(Circle(), n, [1])
+    fft = spectrum(arc_cosine_ntk, p)
+    assert isinstance(fft, FourierSpectrum)
+    dense = gram_spectrum(arc_cosine_ntk(jnp.asarray(p.x)), p.weights).rates
+    double = fft.rates[1:-1] if n % 2 == 0 else fft.rates[1:]
+    once = fft.rates[jnp.array([0, -1])] if n % 2 == 0 else fft.rates[:1]
+    both = jnp.sort(jnp.concatenate([once, double, double]))
+    np.testing.assert_allclose(both, dense, atol=1e-14 * float(dense.max()))
+
+
+def test_rates_sum_to_the_trace():
+    """Sum of multiplicity times rate is K(x, x)."""
+    p = sum_of_modes(Circle(), 64, [1])
+    rates = spectrum(arc_cosine_ntk, p).rates
+    total = rates[0] + 2 * rates[1:-1].sum() + rates[-1]
+    np.testing.assert_allclose(total, arc_cosine_ntk(jnp.asarray(p.x))[0, 0], rtol=1e-13)
+
+
+def test_both_spectra_apply_a_function_alike():
+    """g(K) u by Fourier and by eigenvectors is the same; so is the power along the rates."""
+    p = sum_of_modes(Circle(), 16, [1, 2, 3])
+    fft = spectrum(arc_cosine_ntk, p)
+    dense = gram_spectrum(arc_cosine_ntk(jnp.asarray(p.x)), p.weights)
+    u = jnp.asarray(np.random.default_rng(0).normal(size=16))
+    found, expected = (s.apply(jnp.exp(-s.rates)[None], u) for s in (fft, dense))
+    np.testing.assert_allclose(found, expected, atol=1e-13)
+    np.testing.assert_allclose(fft.coefficients(u).sum(), jnp.mean(u**2), rtol=1e-13)
+    np.testing.assert_allclose(dense.coefficients(u).sum(), jnp.mean(u**2), rtol=1e-13)
+
+
+def test_a_kernel_that_is_not_invariant_falls_back_to_eigh():
+    """On the circle too: one row would not know."""
+    p = sum_of_modes(Circle(), 16, [1])
+    lopsided = lambda x1, x2=None: arc_cosine_ntk(x1, x2) * jnp.outer(2 + x1[:, 0], 2 + (x1 if x2 is None else x2)[:, 0])  # noqa: E731
+    assert isinstance(spectrum(lopsided, p), GramSpectrum)
+
+
+def test_scattered_points_on_the_circle_take_eigh():
+    """No grid, no FFT."""
+    p = problem(Circle(), [0.1, 0.7, 3.0, 5.0], [0.0, 1.0, 0.0, 1.0], [1])
+    assert isinstance(spectrum(arc_cosine_ntk, p), GramSpectrum)
+
+
+def test_weights_count_repeated_points():
+    """Merging repeated points leaves the dynamics of the function as it was."""
+    t, y = np.array([-0.6, 0.1, 0.1, 0.7]), np.array([1.0, 0.0, 2.0, -1.0])
+    p = problem(Line(), t, y, [1])
+    merged = spectrum(arc_cosine_ntk, p)
+    raw = gram_spectrum(arc_cosine_ntk(jnp.asarray(t)[:, None]), np.full(4, 0.25))
+    found = merged.apply(jnp.exp(-9 * merged.rates)[None], jnp.asarray(p.y))[0]
+    expected = raw.apply(jnp.exp(-9 * raw.rates)[None], jnp.array([1.0, 1.0, 1.0, -1.0]))[0]
+    np.testing.assert_allclose(found[jnp.array([0, 1, 1, 2])], expected, atol=1e-13)
+
+
+def test_float32_knows_its_noise_floor():
+    """Rates in float32 differ from float64 by less than the floor that they state, and it is above zero."""
+    p = sum_of_modes(Line(), 32, [1])
+    gram = arc_cosine_ntk(jnp.asarray(p.x))
+    single = gram_spectrum(gram.astype(jnp.float32), p.weights)
+    double = gram_spectrum(gram, p.weights)
+    assert single.rates.dtype == jnp.float32
+    assert 0 < float(jnp.abs(single.rates - double.rates.astype(jnp.float32)).max()) < float(single.noise_floor)
+
+
+def test_bad_kernels_are_refused():
+    """NaN, no symmetry, too many points."""
+    with pytest.raises(InputError, match="not finite"):
+        gram_spectrum(jnp.full((2, 2), jnp.nan), np.full(2, 0.5))
+    with pytest.raises(InputError, match="not symmetric"):
+        gram_spectrum(jnp.array([[1.0, 0.5], [0.0, 1.0]]), np.full(2, 0.5))
+    t = np.sort(np.random.default_rng(0).uniform(-1, 1, 9000))
+    with pytest.raises(InputError, match=r"points=9000 needs 1\.8 GiB"):
+        spectrum(arc_cosine_ntk, problem(Line(), t, 0 * t, [1]))
