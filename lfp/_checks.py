@@ -50,6 +50,8 @@ def finite(name: str, array: np.ndarray) -> np.ndarray:
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         where = tuple(int(i) for i in bad[0])
-        msg = f"{name} has {len(bad)} values that are not finite, the first is {array[where]} at {where}; allowed: finite"
+        msg = (
+            f"{name} has {len(bad)} values that are not finite, the first is {array[where]} at {where}; allowed: finite"
+        )
         raise InputError(msg)
     return array

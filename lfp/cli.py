@@ -136,7 +136,9 @@ def _show(result: dict[str, Any], out: Path) -> None:
     console = Console()
     console.print(table)
     console.print(f"{result['verdict']}: {result['reason']}", highlight=False)
-    console.print(f"kernel drift {result['kernel_drift']:.2g}; {result['seconds']:.0f} s; results in {out}/", highlight=False)
+    console.print(
+        f"kernel drift {result['kernel_drift']:.2g}; {result['seconds']:.0f} s; results in {out}/", highlight=False
+    )
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def compare(prediction: Prediction, training: Trajectory) -> Report:
         >>> compare(Prediction(p, GradientDescent(0.1), f), f).modes[0]["rate_measured"]
         5.0
     """
-    problem, lr = prediction.problem, prediction.law.lr
+    problem, lr = prediction.problem, float(prediction.law.lr)
     curves = {"predicted": probe(prediction.theory, problem), "measured": probe(training, problem)}
     columns = {"d_sup": sup_distance(prediction.theory, training, problem), **prediction.layers(training)}
     if prediction.band is not None:
@@ -166,7 +166,9 @@ def compare(prediction: Prediction, training: Trajectory) -> Report:
             fell = bool(curve.present[k])
             row[f"rate_{name}"] = fitted_rate(curve.steps, size, lr) if fell else None
             row[f"half_life_{name}"] = half_life(curve.steps, size) if fell else None
-        row |= {name: float(columns[name][k]) if name in columns else None for name in ("d_sup", "standard_error", *LAYERS)}
+        row |= {
+            name: float(columns[name][k]) if name in columns else None for name in ("d_sup", "standard_error", *LAYERS)
+        }
         rows.append(row)
     lazy = None if prediction.laziness is None else float(prediction.laziness[-1])
     error = float(np.max(columns.get("standard_error", 0.0)))

@@ -1,6 +1,6 @@
 """Domains: where the data live, how a coordinate enters the network, and which modes there are."""
 
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import equinox as eqx
 import numpy as np
@@ -13,9 +13,13 @@ from lfp import _checks
 class Domain(Protocol):
     """One period of a coordinate t; mode k is k cycles per period."""
 
-    name: str
-    label: str
-    period: float
+    name: ClassVar[str]
+    label: ClassVar[str]
+
+    @property
+    def period(self) -> float:
+        """Length of the period, in units of t."""
+        ...
 
     def grid(self, n: int) -> Float[np.ndarray, " n"]:
         """n evenly spaced coordinates, end point excluded."""
@@ -34,9 +38,13 @@ class Circle(eqx.Module):
         [[1.0, 0.0], [-1.0, 0.0]]
     """
 
-    name = "circle"
-    label = "angle (rad)"
-    period = 2 * np.pi
+    name: ClassVar[str] = "circle"
+    label: ClassVar[str] = "angle (rad)"
+
+    @property
+    def period(self) -> float:
+        """Once around."""
+        return 2 * np.pi
 
     def grid(self, n: int) -> Float[np.ndarray, " n"]:
         """n evenly spaced angles from 0."""
@@ -57,8 +65,8 @@ class Line(eqx.Module):
 
     low: float = -1.0
     high: float = 1.0
-    name = "line"
-    label = "x"
+    name: ClassVar[str] = "line"
+    label: ClassVar[str] = "x"
 
     def __check_init__(self) -> None:
         """Refuse an empty interval."""

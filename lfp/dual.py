@@ -32,7 +32,7 @@ TERMS = (64, 256, 1024, 4096, 16384, 32768)
 TERMS_TRACED = 1024
 ORDERS = (16, 32, 64, 128)
 PANEL_ORDERS = (8, 16, 32, 64)
-LARGEST_RULE = 2**24
+LARGEST_RULE = 2**23
 
 _REACH = 16.0  # of the trapezoidal rule in z: the density there is 1e-56
 _BATCH = 256  # entries per block of the polar quadrature
@@ -154,8 +154,10 @@ def _arc_cosine(slopes: tuple[float, float], dim: int, c: Array, q1: Array, q2: 
 
 def _general(which: Activation, c: Array, q1: Array, q2: Array) -> Pair:
     """Series where its remainder can be brought below the tolerance, else polar quadrature."""
+    if which.kinks == (0.0,):  # no series converges fast
+        return _polar_controlled(which, c, q1, q2)
     tolerance = max(TOLERANCE, 64 * float(jnp.finfo(c.dtype).eps))
-    if any(isinstance(array, jax.core.Tracer) for array in (c, q1, q2)):
+    if _traced(c, q1, q2):
         value, slope, remainder = _mehler(which, TERMS_TRACED, jnp.asarray(TERMS_TRACED), c, q1, q2)
         msg = (
             f"activation={which.name!r} wants more than the {TERMS_TRACED} terms that its kernel has under jit; "
@@ -180,7 +182,7 @@ def _mehler(which: Activation, most: int, terms: Array, c: Array, q1: Array, q2:
     s = jnp.concatenate([jnp.sqrt(q1).ravel(), jnp.sqrt(q2).ravel()])
     step = np.pi / (jnp.sqrt(terms.astype(s.dtype)) + 6)
     count = int(np.ceil(_REACH * (np.sqrt(most) + 6) / np.pi))
-    z = jnp.clip(step * jnp.arange(-count, count + 1), -_REACH, _REACH)
+    z = jnp.clip(step * jnp.arange(-count, count + 1, dtype=s.dtype), -_REACH, _REACH)
 
     def root(z: Array) -> Array:
         return jnp.where(jnp.abs(z) < _REACH, (2 * np.pi) ** -0.25 * jnp.exp(-(z**2) / 4), 0)
@@ -224,6 +226,9 @@ def _mehler(which: Activation, most: int, terms: Array, c: Array, q1: Array, q2:
 
 def _polar_controlled(which: Activation, c: Array, q1: Array, q2: Array) -> Pair:
     """`_polar`, order doubled until nothing changes."""
+    if _traced(c, q1, q2):
+        msg = f"x1 is traced, and the quadrature for {which.name!r} chooses its order from the points; call it outside of jit"
+        raise _checks.InputError(msg)
     tolerance = max(QUADRATURE_TOLERANCE, 1e3 * float(jnp.finfo(c.dtype).eps))
     last = None
     for order in ORDERS:
@@ -243,6 +248,10 @@ def _polar_controlled(which: Activation, c: Array, q1: Array, q2: Array) -> Pair
         msg = f"activation={which.name!r} has a jump, so E[phi'(u) phi'(v)] does not exist; allowed: continuous functions"
         raise _checks.InputError(msg)
     return new
+
+
+def _traced(*arrays: Array) -> bool:
+    return any(isinstance(array, jax.core.Tracer) for array in arrays)
 
 
 def _settled(new: Array, old: Array, tolerance: float) -> Bool[Array, ""]:
@@ -470,6 +479,9 @@ def _smooth(which: Activation, w: Law, b: Law, x1: Any, x2: Any) -> tuple[Matrix
     dim = x1.shape[1]
     if dim > 3:
         msg = f"x has dimension {dim}; allowed with uniform weights and {which.name!r}: up to 3, or theory='empirical'"
+        raise _checks.InputError(msg)
+    if which.kinks:
+        msg = f"activation={which.name!r} has a kink; allowed with uniform weights: smooth, relu, leaky_relu, or theory='empirical'"
         raise _checks.InputError(msg)
     # orders are chosen on the longest and the shortest points: the longest have the steepest integrand
     every = x1 if x2 is None else np.concatenate([x1, x2])

@@ -7,7 +7,6 @@ linear in its parameters follows u_{s+1} = (I - lr K / n) u_s; flow time is lr *
 from typing import Protocol, runtime_checkable
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
@@ -49,8 +48,8 @@ class GradientDescent(eqx.Module):
 
     def __check_init__(self) -> None:
         """Refuse a learning rate that is not positive."""
-        if not isinstance(self.lr, jax.core.Tracer):
-            _checks.positive("lr", float(self.lr))
+        if isinstance(self.lr, float | int):
+            _checks.positive("lr", self.lr)
 
     def factor(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """(1 - lr L)^s."""
@@ -90,8 +89,8 @@ class GradientFlow(eqx.Module):
 
     def __check_init__(self) -> None:
         """Refuse a flow time per step that is not positive."""
-        if not isinstance(self.lr, jax.core.Tracer):
-            _checks.positive("lr", float(self.lr))
+        if isinstance(self.lr, float | int):
+            _checks.positive("lr", self.lr)
 
     def factor(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """exp(-L lr s)."""

@@ -21,6 +21,7 @@ Product = Callable[[Float[Array, " n"]], Float[Array, " n"]]
 Family = Callable[[Float[Array, " k"]], Float[Array, "t k"]]
 
 _BLOCK = 8
+_SIZES = (32, 96, 256, 768, 2048)  # of T when it is decomposed: few, since each is compiled on its own
 
 
 class Applied(eqx.Module):
@@ -28,8 +29,8 @@ class Applied(eqx.Module):
 
     Args:
         values: f_t(A) v, one row per t.
-        error: estimated error of every row, relative to |v| max |f_t| over the spectrum: the change over the last
-            stage, and what rounding of A to 4 eps |A| does.
+        error: estimated error of every row, relative to |v| max |f_t| over the spectrum: the larger of two changes
+            (over the last stage, and by one more row of T with a rate at 0), and what rounding of A by 16 eps |A| does.
         products: products with A.
     """
 
@@ -57,9 +58,10 @@ def apply_functions(
 ) -> Applied:
     """f_t(A) v for a family of functions of the rates.
 
-    Lanczos, f(A) v = |v| Q f(T) e_1 (Saad 1992); the error estimate is the change of f(T) e_1 over the last stage, a
-    fifth of the depth. Runs under jit; memory max_depth x n. Past max_depth the estimate stands in `error`: go on from
-    the last time that met the tolerance.
+    Lanczos, f(A) v = |v| Q f(T) e_1 (Saad 1992); the error estimate is the larger of the change of f(T) e_1 over the
+    last stage, a fifth of the depth, and its distance from the Gauss-Radau rule with a node at 0 (Golub and Meurant
+    2010), which sees slow modes that T has not found yet. Runs under jit; memory max_depth x n. Where max_depth does
+    not suffice `error` says so: go on from the last time that met the tolerance.
 
     Args:
         product: v -> A v, A symmetric with rates >= 0 but for rounding.
@@ -83,17 +85,22 @@ def apply_functions(
     _checks.positive("tolerance", tolerance)
     eps = jnp.finfo(vector.dtype).eps
 
-    def check(previous: Array, rates: Array, vectors: Array, last: Array) -> tuple[Array, Array, Array]:
-        rates = jnp.maximum(rates, 0)
-        at_zero = jnp.concatenate([jnp.zeros(1, rates.dtype), rates])
+    def check(previous: Array, small: Array, end: Array, last: Array) -> tuple[Array, Array, Array]:
+        rates, vectors = jnp.linalg.eigh(small)
+        top = jnp.max(jnp.abs(rates))
+        at_zero = jnp.concatenate([jnp.zeros(1, rates.dtype), jnp.maximum(rates, 0)])
         values = family(at_zero)
         scale = jnp.max(jnp.abs(values), axis=1)
         scale = jnp.where(scale > 0, scale, 1)
-        rounding = jnp.max(jnp.abs(family(at_zero + 4 * eps * rates[-1]) - values), axis=1) / scale + 4 * eps
+        rounding = jnp.max(jnp.abs(family(at_zero + 16 * eps * top) - values), axis=1) / scale + 16 * eps
         summary = (values[:, 1:] * vectors[0][None, :]) @ vectors.T
-        change = jnp.linalg.norm(summary - previous, axis=1) / scale
-        change = jnp.where(last > 0, change, 0)
-        return summary, change + rounding, jnp.all(change <= jnp.maximum(tolerance, rounding))
+        # Gauss-Radau: one more row of T, chosen to give it the rate 0, shows what may lie unseen next to it
+        corner = last**2 * jnp.sum(vectors[end] ** 2 / jnp.maximum(rates, eps * top + jnp.finfo(rates.dtype).tiny))
+        rates, vectors = jnp.linalg.eigh(_bordered(small, end, last, corner))
+        radau = (family(jnp.maximum(rates, 0)) * vectors[0][None, :]) @ vectors.T
+        change, gap = (jnp.linalg.norm(summary - other, axis=1) / scale for other in (previous, radau))
+        error = jnp.where(last > 0, jnp.maximum(change, gap), 0)
+        return summary, error + rounding, jnp.all(error <= jnp.maximum(tolerance, rounding / 4))
 
     rows = jax.eval_shape(family, jax.ShapeDtypeStruct((1,), vector.dtype)).shape[0]
     state, stages = _lanczos(product, vector, check, rows, max_depth)
@@ -122,8 +129,10 @@ def largest_rate(
     """
     _checks.positive("tolerance", tolerance)
 
-    def check(previous: Array, rates: Array, vectors: Array, last: Array) -> tuple[Array, Array, Array]:  # noqa: ARG001
-        residual = last * jnp.abs(vectors[-1, -1])
+    def check(previous: Array, small: Array, end: Array, last: Array) -> tuple[Array, Array, Array]:
+        del previous
+        rates, vectors = jnp.linalg.eigh(small)
+        residual = last * jnp.abs(vectors[end, -1])
         return vectors[:, -1][None], residual[None], residual <= tolerance * jnp.abs(rates[-1])
 
     state, _ = _lanczos(product, vector, check, 1, max_depth)
@@ -132,27 +141,32 @@ def largest_rate(
 
 
 def _lanczos(product: Product, vector: Array, check: Check, rows: int, max_depth: int) -> tuple[_State, Array]:
-    """Lanczos in stages; after each the check sees its last summary, the rates and vectors of T and the next beta."""
+    """Lanczos in stages. After each, `check` sees its last summary, T in a frame of zeros, its last index and beta."""
     depth = min(_checks.integer("max_depth", max_depth, 1), len(vector))
     stages = _stages(depth)
     ends = jnp.array([0, *stages])
     padded = -(-depth // _BLOCK) * _BLOCK
+    sizes = [m for m in _SIZES if m < depth] + [depth]
     zeros = jnp.zeros(padded, vector.dtype)
 
     def examine(size: int) -> Callable[[_State], tuple[Array, Array, Array]]:
         def branch(state: _State) -> tuple[Array, Array, Array]:
-            off = state.off[: size - 1]
-            small = jnp.diag(state.diagonal[:size]) + jnp.diag(off, 1) + jnp.diag(off, -1)
-            rates, vectors = jnp.linalg.eigh(small)
-            summary, error, done = check(state.summary[:, :size], rates, vectors, state.off[size - 1])
-            return jnp.pad(summary, ((0, 0), (0, padded - size))), error, done
+            # beyond the depth T is zero: a block of its own, which e_1 does not see
+            end = ends[state.stage + 1] - 1
+            inside = jnp.arange(size) < end
+            off = jnp.where(inside, state.off[:size], 0)
+            small = jnp.diag(jnp.pad(state.diagonal[:size], (0, 1))) + jnp.diag(off, 1) + jnp.diag(off, -1)
+            previous = jnp.pad(state.summary[:, :size], ((0, 0), (0, 1)))
+            summary, error, done = check(previous, small, end, state.off[end])
+            return jnp.pad(summary[:, :size], ((0, 0), (0, padded - size))), error, done
 
         return branch
 
     def body(state: _State) -> _State:
         state = jax.lax.fori_loop(ends[state.stage], ends[state.stage + 1], lambda j, s: _step(product, j, s), state)
         light = eqx.tree_at(lambda s: (s.basis, s.vector), state, (zeros[:0, None], zeros[:0]))
-        summary, error, done = jax.lax.switch(state.stage, [examine(m) for m in stages], light)
+        size = jnp.searchsorted(jnp.array(sizes), ends[state.stage + 1])
+        summary, error, done = jax.lax.switch(size, [examine(m) for m in sizes], light)
         new = (state.stage + 1, summary, error, done)
         return eqx.tree_at(lambda s: (s.stage, s.summary, s.error, s.done), state, new)
 
@@ -169,6 +183,11 @@ def _lanczos(product: Product, vector: Array, check: Check, rows: int, max_depth
     )
     state = jax.lax.while_loop(lambda s: ~s.done & (s.stage < len(stages)), body, start)
     return state, ends
+
+
+def _bordered(small: Array, end: Array, last: Array, corner: Array) -> Array:
+    """T with one more row: `last` beside its last entry, `corner` on the diagonal."""
+    return small.at[end, end + 1].set(last).at[end + 1, end].set(last).at[end + 1, end + 1].set(corner)
 
 
 def _stages(depth: int) -> list[int]:

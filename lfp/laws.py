@@ -1,9 +1,9 @@
 """Laws of the initial weights: independent, symmetric about zero, isotropic when the weight is a vector.
 
-A law draws vectors of R^d. A scalar weight (a or b) is the case d = 1. `Samples` is the exception to isotropy: a
-finite set of vectors, over which every average is a plain sum.
+A law draws vectors of R^d; a scalar weight (a or b) is the case d = 1. `Samples` is not isotropic: a finite set.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -11,16 +11,18 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from lfp import _checks
-from lfp.quadrature import Table, accumulate, gauss_legendre, graded
+from lfp.quadrature import Table, accumulate, against, distances, graded
 
-Even = Callable[[Float[Array, "*shape"]], Float[Array, "k *shape"]]
+Even = Callable[[Float[Array, "..."]], Float[Array, "k ..."]]
 Rule = tuple[Float[Array, " q"], Float[Array, " q"]]
 
 DIRECT = 4096  # distances above which an average over directions is tabulated; the table takes 288 evaluations
+_DEEP = 32  # panels towards r = 0: in one dimension E[f(xi / r) / r] grows as log(1 / xi)
 
 
 @runtime_checkable
@@ -29,31 +31,24 @@ class Law(Protocol):
 
     def sample(self, key: PRNGKeyArray, count: int, dim: int = 1) -> Float[Array, "count dim"]:
         """`count` independent vectors of R^dim."""
-        ...
 
     def moment(self, q: float, dim: int = 1) -> Float[Array, ""]:
         """E |w|^q for w in R^dim."""
-        ...
 
     def density_at_zero(self) -> Float[Array, ""]:
         """Density of the scalar law at 0, in 1 / unit of the weight."""
-        ...
 
     def radial(self, dim: int = 1) -> Rule:
         """Nodes and weights for averages over r = |w|."""
-        ...
 
     def covariance(self, dim: int = 1) -> Float[Array, "dim dim"]:
         """E[w w^T]."""
-        ...
 
     def directional(self, q: float, x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "n m"]:
         """E |w.(x1 - x2)|^q."""
-        ...
 
     def average(self, functions: Even, x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "k n m"]:
         """E f(|w.(x1 - x2)|) of k even functions f."""
-        ...
 
 
 def directional_constant(q: float, dim: int) -> Float[Array, ""]:
@@ -67,23 +62,16 @@ def directional_constant(q: float, dim: int) -> Float[Array, ""]:
     return jnp.exp(logs) / jnp.sqrt(jnp.pi)
 
 
-def distances(x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "n m"]:
-    """|x1 - x2| by differences, one coordinate at a time; its derivative at coinciding points is 0.
-
-    Example:
-        >>> distances(jnp.zeros((1, 2)), jnp.array([[3.0, 4.0]])).tolist()
-        [[5.0]]
-    """
-
-    def add(total: Array, column: tuple[Array, Array]) -> tuple[Array, None]:
-        return total + (column[0][:, None] - column[1][None, :]) ** 2, None
-
-    square = jax.lax.scan(add, jnp.zeros((len(x1), len(x2)), x1.dtype), (x1.T, x2.T))[0]
-    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
-
-
 class _Isotropic(eqx.Module):
     """Averages that an isotropic law shares: everything follows from |w| and from the projection |w.e|."""
+
+    @abstractmethod
+    def moment(self, q: float, dim: int = 1) -> Float[Array, ""]:
+        """E |w|^q."""
+
+    @abstractmethod
+    def projection(self, dim: int = 1) -> Rule:
+        """Nodes and weights for averages over |w.e|."""
 
     def covariance(self, dim: int = 1) -> Float[Array, "dim dim"]:
         """E[w w^T] = E[r^2] / dim times the identity."""
@@ -112,7 +100,7 @@ class Gaussian(_Isotropic):
     """Independent components N(0, scale^2).
 
     Example:
-        >>> float(Gaussian(2.0).moment(2, dim=3))
+        >>> round(float(Gaussian(2.0).moment(2, dim=3)), 3)
         12.0
     """
 
@@ -120,7 +108,7 @@ class Gaussian(_Isotropic):
 
     def __check_init__(self) -> None:
         """Refuse a scale below zero."""
-        if not isinstance(self.scale, jax.core.Tracer):
+        if not isinstance(self.scale, Tracer):
             _checks.nonnegative("scale", float(self.scale))
 
     def sample(self, key: PRNGKeyArray, count: int, dim: int = 1) -> Float[Array, "count dim"]:
@@ -138,12 +126,12 @@ class Gaussian(_Isotropic):
 
     def radial(self, dim: int = 1) -> Rule:
         """Nodes of the chi law, up to where its density underflows: exponentially small symbols live there."""
-        breaks = np.concatenate([graded()[:-1], np.arange(1.0, np.sqrt(dim) + 39.0)])
-        return _rule(self.scale, breaks, lambda r: (dim - 1) * np.log(r) - r**2 / 2)
+        breaks = np.concatenate([graded(_DEEP)[:-1], np.arange(1.0, np.sqrt(dim) + 39.0)])
+        return _scaled(self.scale, *against(lambda r: (dim - 1) * np.log(r) - r**2 / 2, breaks))
 
     def projection(self, dim: int = 1) -> Rule:  # noqa: ARG002 - w.e is N(0, scale^2) in every dimension
         """Nodes and weights for averages over |w.e|."""
-        return _rule(self.scale, 10 * graded(), lambda g: -(g**2) / 2)
+        return _scaled(self.scale, *against(lambda g: -(g**2) / 2, 10 * graded()))
 
 
 class Uniform(_Isotropic):
@@ -158,7 +146,7 @@ class Uniform(_Isotropic):
 
     def __check_init__(self) -> None:
         """Refuse a bound that is not positive."""
-        if not isinstance(self.bound, jax.core.Tracer):
+        if not isinstance(self.bound, Tracer):
             _checks.positive("bound", float(self.bound))
 
     def sample(self, key: PRNGKeyArray, count: int, dim: int = 1) -> Float[Array, "count dim"]:
@@ -175,12 +163,13 @@ class Uniform(_Isotropic):
 
     def radial(self, dim: int = 1) -> Rule:
         """Nodes of the density dim r^(dim - 1) / bound^dim."""
-        breaks = np.concatenate([graded() / 2, 1 - graded()[-2::-1] / 2])
-        return _rule(self.bound, breaks, lambda r: (dim - 1) * np.log(r))
+        breaks = np.concatenate([graded(_DEEP) / 2, 1 - graded()[-2::-1] / 2])
+        return _scaled(self.bound, *against(lambda r: (dim - 1) * np.log(r), breaks))
 
     def projection(self, dim: int = 1) -> Rule:
         """Nodes v = bound sin(t): the density (1 - v^2)^((dim - 1) / 2) becomes cos(t)^dim."""
-        return _rule(self.bound, np.pi / 2 * graded(), lambda t: dim * np.log(np.cos(t)), np.sin)
+        angles, weights = against(lambda t: dim * np.log(np.cos(t)), np.pi / 2 * graded())
+        return _scaled(self.bound, np.sin(angles), weights)
 
 
 class FixedRadius(_Isotropic):
@@ -195,7 +184,7 @@ class FixedRadius(_Isotropic):
 
     def __check_init__(self) -> None:
         """Refuse a radius below zero."""
-        if not isinstance(self.radius, jax.core.Tracer):
+        if not isinstance(self.radius, Tracer):
             _checks.nonnegative("radius", float(np.min(_checks.finite("radius", np.asarray(self.radius)))))
 
     def sample(self, key: PRNGKeyArray, count: int, dim: int = 1) -> Float[Array, "count dim"]:
@@ -211,20 +200,19 @@ class FixedRadius(_Isotropic):
 
     def density_at_zero(self) -> Float[Array, ""]:
         """A radius has no density: InputError."""
-        raise _no_density("FixedRadius")
+        raise _no_density(self)
 
     def radial(self, dim: int = 1) -> Rule:  # noqa: ARG002
         """The radii, equally weighted."""
-        radii = jnp.atleast_1d(jnp.asarray(self.radius))
-        return radii, jnp.full(len(radii), 1 / len(radii), radii.dtype)
+        return _equal(jnp.atleast_1d(jnp.asarray(self.radius)))
 
     def projection(self, dim: int = 1) -> Rule:
         """Nodes v = radius sin(t): the density (1 - v^2)^((dim - 3) / 2) becomes cos(t)^(dim - 2)."""
         radii, equal = self.radial()
         if dim == 1:
             return radii, equal
-        nodes, weights = _rule(1.0, np.pi / 2 * graded(), lambda t: (dim - 2) * np.log(np.cos(t)), np.sin)
-        return jnp.outer(radii, nodes).ravel(), jnp.outer(equal, weights).ravel()
+        angles, weights = against(lambda t: (dim - 2) * np.log(np.cos(t)), np.pi / 2 * graded())
+        return jnp.outer(radii, jnp.asarray(np.sin(angles))).ravel(), jnp.outer(equal, jnp.asarray(weights)).ravel()
 
 
 class Samples(eqx.Module):
@@ -248,7 +236,7 @@ class Samples(eqx.Module):
 
     def __check_init__(self) -> None:
         """Refuse an empty set and values that are not finite."""
-        if not isinstance(self.vectors, jax.core.Tracer):
+        if not isinstance(self.vectors, Tracer):
             _checks.integer("len(vectors)", len(self.vectors), 1)
             _checks.finite("vectors", np.asarray(self.vectors))
 
@@ -264,12 +252,11 @@ class Samples(eqx.Module):
 
     def density_at_zero(self) -> Float[Array, ""]:
         """A finite set has no density: InputError."""
-        raise _no_density("Samples")
+        raise _no_density(self)
 
     def radial(self, dim: int = 1) -> Rule:
         """The lengths, equally weighted."""
-        radii = jnp.linalg.norm(self._of(dim), axis=1)
-        return radii, jnp.full(len(radii), 1 / len(radii), radii.dtype)
+        return _equal(jnp.linalg.norm(self._of(dim), axis=1))
 
     def covariance(self, dim: int = 1) -> Float[Array, "dim dim"]:
         """Mean of w w^T."""
@@ -281,9 +268,12 @@ class Samples(eqx.Module):
 
     def average(self, functions: Even, x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "k n m"]:
         """Mean of f(|w.(x1 - x2)|), one vector after the other."""
-        vectors = self._of(x1.shape[1]).astype(x1.dtype)
-        weights = jnp.full(len(vectors), 1 / len(vectors), x1.dtype)
-        return accumulate(lambda w: functions(jnp.abs((x1 @ w)[:, None] - (x2 @ w)[None, :])), vectors, weights)
+
+        def at(w: Array) -> Array:
+            left, right = (jnp.matmul(x, w, precision="highest") for x in (x1, x2))
+            return functions(jnp.abs(left[:, None] - right[None, :]))
+
+        return accumulate(at, *_equal(self._of(x1.shape[1]).astype(x1.dtype)))
 
     def _of(self, dim: int) -> Float[Array, "k dim"]:
         if self.vectors.shape[1] != dim:
@@ -292,16 +282,14 @@ class Samples(eqx.Module):
         return self.vectors
 
 
-def _rule(
-    scale: float | Array, breaks: np.ndarray, log_density: Callable, map_: Callable = lambda t: t
-) -> tuple[Array, Array]:
-    """Gauss-Legendre between the breaks against a density, normalised to sum 1; nodes mapped and scaled."""
-    nodes, weights = gauss_legendre(breaks)
-    logs = log_density(nodes)
-    weights = weights * np.exp(logs - logs.max())
-    return jnp.asarray(scale) * jnp.asarray(map_(nodes)), jnp.asarray(weights / weights.sum())
+def _scaled(scale: float | Array, nodes: np.ndarray, weights: np.ndarray) -> Rule:
+    return jnp.asarray(scale) * jnp.asarray(nodes), jnp.asarray(weights)
 
 
-def _no_density(law: str) -> _checks.InputError:
-    msg = f"b={law} has no density at 0; allowed for b: Gaussian, Uniform"
+def _equal(nodes: Array) -> tuple[Array, Array]:
+    return nodes, jnp.full(len(nodes), 1 / len(nodes), nodes.dtype)
+
+
+def _no_density(law: Law) -> _checks.InputError:
+    msg = f"b={type(law).__name__} has no density at 0; allowed for b: Gaussian, Uniform"
     return _checks.InputError(msg)

@@ -6,6 +6,7 @@ training lazier.
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -139,7 +140,7 @@ class MLP(eqx.Module):
         keys = jax.random.split(key, 2 * len(sizes))
         return [
             (jax.random.normal(keys[2 * i], pair), jax.random.normal(keys[2 * i + 1], pair[1:]))
-            for i, pair in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+            for i, pair in enumerate(pairwise(sizes))
         ]
 
     def apply(self, params: Params, x: Float[Array, "n dim"]) -> Float[Array, " n"]:

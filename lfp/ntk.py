@@ -34,10 +34,12 @@ class Analytic(eqx.Module):
         """K(x1, x2); x2 None stands for x1."""
         x1, x2 = _points(x1, x2)
         if isinstance(self.network, MLP):
-            return _mlp(self.network, x1, x2)
-        if isinstance(self.network.w, Gaussian) and isinstance(self.network.b, Gaussian):
-            return _two_layer(self.network, x1, x2)
-        return _two_layer_averaged(self.network, x1, x2)
+            matrix = _mlp(self.network, x1, x2)
+        elif isinstance(self.network.w, Gaussian) and isinstance(self.network.b, Gaussian):
+            matrix = _two_layer(self.network, x1, x2)
+        else:
+            matrix = _two_layer_averaged(self.network, x1, x2)
+        return matrix.astype(x1.dtype)  # neural-tangents widens float32 where x64 is on
 
 
 def kernel(network: Network) -> Kernel:
@@ -141,7 +143,8 @@ def _empirical(network: Network, params: Params, x1: Array, x2: Array | None) ->
     block = int(np.clip(BLOCK_BYTES // size, 1, len(columns)))
     product = _product(network, params, x1, columns)
     matrix = jax.lax.map(product, jnp.eye(len(columns), dtype=dtype), batch_size=block).T
-    return (matrix + matrix.T) / 2 if x2 is None else matrix
+    # one triangle, copied: a mean of both is not symmetric to the last digit once XLA has fused it
+    return jnp.tril(matrix) + jnp.tril(matrix, -1).T if x2 is None else matrix
 
 
 def neuron_features(
@@ -210,7 +213,7 @@ def _two_layer(network: TwoLayer, x1: Array, x2: Array | None) -> Array:
     stax = _neural_tangents.load().stax
     # Dense over sqrt(d) would divide by the dimension: W_std sqrt(d) takes it back
     d = x1.shape[1]
-    dense = stax.Dense(1, np.sqrt(d) * network.w.scale, network.b.scale, parameterization="ntk")
+    dense = stax.Dense(1, d**0.5 * network.w.scale, network.b.scale, parameterization="ntk")
     first = dense[2](x1, x2)
     # the gradients of (w, b) are a s'(z) (x, 1), without neural-tangents' factors W_std^2, b_std^2
     second_moment = network.a.moment(2).astype(x1.dtype)

@@ -18,6 +18,7 @@ from lfp import _checks
 from lfp.quadrature import Table, gauss_legendre, graded
 
 Function = Callable[[Array], Array]
+Pair = tuple[float, float]
 Values = Callable[[np.ndarray], np.ndarray]
 
 LARGEST_ERROR = 1e-9  # of the transform, relative to the integral of |h|
@@ -52,6 +53,8 @@ class Numerical(eqx.Module):
     slopes: tuple[float, float] = eqx.field(static=True)
     levels: tuple[float, float] = eqx.field(static=True)
     error: float = eqx.field(static=True)
+    kink = None
+    periodic = False
 
     def power(self, eta: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """|F[sigma]|^2."""
@@ -131,7 +134,8 @@ def _values(function: Function, k: int) -> Values:
     """The k-th derivative, from numpy to numpy."""
     for _ in range(k):
         function = _derivative(function)
-    return lambda z: np.asarray(function(jnp.asarray(z)), float)
+    compiled = jax.jit(function)
+    return lambda z: np.asarray(compiled(jnp.asarray(z)), float)
 
 
 def _derivative(function: Function) -> Function:
@@ -142,7 +146,7 @@ def _rounding() -> float:
     return float(jnp.finfo(jnp.result_type(float)).eps)
 
 
-def _growth(name: str, f: list[Values], kinks: tuple[float, ...]) -> tuple[float, tuple, tuple]:
+def _growth(name: str, f: list[Values], kinks: tuple[float, ...]) -> tuple[float, Pair, Pair]:
     """The shortest length beyond which the function is its two lines to rounding, and the lines."""
     # no round number: a kink that was not named must not fall on a break by chance
     start = 8.137 + max(map(abs, kinks), default=0.0)
@@ -155,13 +159,14 @@ def _growth(name: str, f: list[Values], kinks: tuple[float, ...]) -> tuple[float
         scale = 1 + np.abs(levels).max() + np.abs(slopes).max() * z
         if np.isfinite(off).all() and (off <= 8 * _rounding() * scale).all():
             tidy = [np.where(np.abs(v) < 64 * _rounding() * length, 0.0, v) for v in (slopes, levels)]
-            return float(length), *(tuple(float(x) for x in v) for v in tidy)
-    msg = f"activation={name!r} approaches no line c z + d by |z| = {length:.0f}; allowed: c z + d up to exponentially small terms"
+            return float(length), (float(tidy[0][0]), float(tidy[0][1])), (float(tidy[1][0]), float(tidy[1][1]))
+    rule = "allowed: c z + d but for exponentially small terms"
+    msg = f"activation={name!r} approaches no line c z + d by |z| = {length:.0f}; {rule}"
     raise _checks.InputError(msg)
 
 
 def _jumps(f: list[Values], order: int, kinks: tuple[float, ...]) -> Complex[np.ndarray, "kinks terms"]:
-    """Per kink: its place; the jumps of sigma (k = 2), of sigma^(k-1) (k >= 1), then of h, h', ..., times powers of i w."""
+    """Per kink: its place, then the jumps of sigma^(k-2), sigma^(k-1), h, h', ... (0 where k leaves none)."""
     rows = []
     for p in kinks:
         jump = [float(np.diff(d(_sides((p,))))[0]) for d in f]
@@ -184,12 +189,13 @@ def _resolve(
         z, w = gauss_legendre(breaks, _ORDER)
         scale = np.sum(w * np.abs(h(z))) + np.abs(jumps[:, 1:3]).sum()
         error = float(max(change, end) / max(scale, _rounding()))
-        if error <= max(1e-12, 64 * _rounding()):
+        if error <= max(1e-11, 64 * _rounding()):
             break
         count *= 2
     if error <= max(LARGEST_ERROR, 64 * _rounding()):
         return breaks, error
-    msg = f"activation={name!r}: its transform does not converge, error {error:.1e} > {LARGEST_ERROR}; name its kinks (kinks={kinks})"
+    rule = f"allowed: {LARGEST_ERROR}, smooth but for kinks={kinks}"
+    msg = f"activation={name!r} has a transform that does not converge, error {error:.1e}; {rule}"
     raise _checks.InputError(msg)
 
 
@@ -210,7 +216,7 @@ def _transform(h: Values, jumps: np.ndarray, breaks: np.ndarray, eta: np.ndarray
 
 
 def _parts(values: np.ndarray) -> Array:
-    return jnp.stack([jnp.asarray(values.real), jnp.asarray(values.imag)])
+    return jnp.stack([jnp.asarray(np.real(values)), jnp.asarray(np.imag(values))])
 
 
 def _check_jumps(name: str, f: list[Values], order: int, breaks: np.ndarray, kinks: tuple[float, ...]) -> None:
@@ -220,7 +226,8 @@ def _check_jumps(name: str, f: list[Values], order: int, breaks: np.ndarray, kin
         ends = f[j - 1](np.array([breaks[0], *_sides(kinks), breaks[-1]]))
         missing = abs(np.sum(w * f[j](z)) - np.sum(np.diff(ends)[::2]))
         if missing > max(LARGEST_ERROR, 1e4 * _rounding()) * (1 + np.abs(ends).max()):
-            msg = f"activation={name!r} jumps by {missing:.1e} where its derivative {j} does not show it; name every kink (kinks={kinks})"
+            rule = f"allowed: none outside kinks={kinks}"
+            msg = f"activation={name!r} has jumps of {missing:.1e} that its derivative {j} does not show; {rule}"
             raise _checks.InputError(msg)
 
 
@@ -229,8 +236,10 @@ def _sides(kinks: tuple[float, ...]) -> np.ndarray:
     return np.array([p + s * 8 * _rounding() * max(1.0, abs(p)) for p in sorted(kinks) for s in (-1, 1)])
 
 
-def _correlations(f: list[Values], u: np.ndarray, breaks: np.ndarray, kinks: tuple, slopes: tuple, levels: tuple) -> Array:
-    """A and B at every u: the finite parts, over t from -(L + u/2) to L + u/2, broken at 0 and at both sets of kinks."""
+def _correlations(
+    f: list[Values], u: np.ndarray, breaks: np.ndarray, kinks: tuple, slopes: tuple, levels: tuple
+) -> Array:
+    """A and B at every u: the finite parts, over t from -(L + u/2) to L + u/2, broken at 0 and the kinks."""
     rows = []
     for part in np.array_split(u, len(u) // 32 + 1):
         half = part[:, None] / 2

@@ -10,8 +10,8 @@ constant is derived in docs/derivation.md.
 """
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
@@ -72,21 +72,16 @@ class Operator(eqx.Module):
         known = self.transform if isinstance(self.transform, Numerical) else act
         self.slopes, self.levels = known.slopes or (0.0, 0.0), known.levels or (0.0, 0.0)
         size = w.moment(2, dim)
-        if not isinstance(size, jax.core.Tracer) and not float(size) > 0:
+        if not isinstance(size, Tracer) and not float(size) > 0:
             msg = f"w={w} gives E|w|^2 = {float(size)}; allowed: > 0"
             raise _checks.InputError(msg)
-        if not self.periodic:
+        if not self.transform.periodic:
             b.density_at_zero()
-
-    @property
-    def periodic(self) -> bool:
-        """Whether the activation has lines instead of a transform."""
-        return self.transform.power is None
 
     @property
     def density(self) -> Float[Array, ""]:
         """p_b(0), in 1 / unit of b; 1 for a periodic activation."""
-        return jnp.ones(()) if self.periodic else self.b.density_at_zero()
+        return jnp.ones(()) if self.transform.periodic else self.b.density_at_zero()
 
     @property
     def order(self) -> int:
@@ -101,8 +96,9 @@ class Operator(eqx.Module):
     def symbol(self, xi: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
         """gamma_1^2 and gamma_w^2 at |xi|.
 
-        gamma_1^2 = C_d |xi|^(1-d) E[(|S|^2 + a^2 |S1|^2) / r], gamma_w^2 = C_d |xi|^(1-d) E[a^2 |S1|^2 / r] at |xi| / r,
-        C_d = p_b(0) Gamma(d/2) / pi^(d/2) (arXiv 2010.08153, theorem 1, with constants re-derived).
+        gamma_1^2 = C_d |xi|^(1-d) E[(|S|^2 + a^2 |S1|^2) / r], gamma_w^2 = C_d |xi|^(1-d) E[a^2 |S1|^2 / r],
+        S = F[sigma] and S1 = F[sigma'] at |xi| / r, C_d = p_b(0) Gamma(d/2) / pi^(d/2) (arXiv 2010.08153, with its
+        constants derived again).
 
         Args:
             xi: |xi|, in cycles per unit length, above 0.
@@ -115,9 +111,6 @@ class Operator(eqx.Module):
             >>> bool((one > w).all() and (one[1] < one[0]))
             True
         """
-        if self.periodic:
-            msg = f"activation={self.activation.name!r} is periodic and has no |F[sigma]|^2; its kernel is known"
-            raise _checks.InputError(msg)
         nodes, weights = (jnp.asarray(rule, xi.dtype) for rule in self.w.radial(self.dim))
 
         def at(r: Array) -> Array:
@@ -135,11 +128,12 @@ class Operator(eqx.Module):
 
         cubic = p_b(0) k M_3(d) E[r^3] / 12, linear = -p_b(0) k M_1(d) E[a^2] E[r] / 2, k = (c_+ - c_-)^2.
         """
-        if getattr(self.transform, "kink", None) is None or (isinstance(self.w, Samples) and self.dim > 1):
+        kink = self.transform.kink
+        if kink is None or (isinstance(self.w, Samples) and self.dim > 1):
             return None
         e, o = jnp.eye(1, self.dim), jnp.zeros((1, self.dim))
         cubic, linear = (self.w.directional(q, e, o)[0, 0] for q in (3, 1))
-        scale = self.density * self.transform.kink
+        scale = self.density * kink
         return scale * cubic / 12, -scale * self.a.moment(2) * linear / 2
 
     def parts(
@@ -150,7 +144,7 @@ class Operator(eqx.Module):
         k_w = p_b(0) E[a^2] E_w B(w.s), k_1 = p_b(0) E_w A(w.s) + k_w. Their transforms are gamma_1^2 and gamma_w^2.
         """
         self._check(x1, x2)
-        kink = getattr(self.transform, "kink", None)
+        kink = self.transform.kink
         if kink is None:
             value, slope = self.w.average(
                 lambda u: jnp.stack([self.transform.profile(u), self.transform.slope_profile(u)]), x1, x2

@@ -16,7 +16,7 @@ from lfp.dynamics import GradientDescent
 from lfp.laws import Gaussian, Uniform
 from lfp.networks import MLP, Network, TwoLayer
 from lfp.ntk import kernel
-from lfp.prediction import Prediction, predict
+from lfp.prediction import Prediction, parts, predict
 from lfp.probes import probe
 from lfp.problems import Problem, problem, read_csv, sum_of_modes
 from lfp.spectra import Spectrum, spectrum
@@ -149,8 +149,14 @@ def build_law(s: Overlay, rates: Spectrum) -> GradientDescent:
     return law
 
 
-def run(s: Overlay, out: str | Path, *, force: bool = False, progress: Progress | None = None,
-        say: Callable[[str], None] = print) -> dict[str, Any]:
+def run(
+    s: Overlay,
+    out: str | Path,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
     """Predict, store the prediction, train, compare, draw.
 
     Args:
@@ -190,7 +196,8 @@ def run(s: Overlay, out: str | Path, *, force: bool = False, progress: Progress 
     report = compare(prediction, trained.trajectory)
     drift = kernel_drift(network, trained.start, trained.end, data.x)
     save(folder / "curves.nc", curves(prediction, trained.trajectory))
-    draw(folder, prediction, trained.trajectory)
+    if len(trained.trajectory.steps) > 1:  # interrupted at once: nothing to draw
+        draw(folder, prediction, trained.trajectory)
     result = {
         **{key: getattr(report, key) for key in ("verdict", "forecast", "reason", "modes", "d_sup", "laziness")},
         "expected_d_sup": report.expected,
@@ -207,14 +214,13 @@ def run(s: Overlay, out: str | Path, *, force: bool = False, progress: Progress 
 
 def curves(prediction: Prediction, training: Trajectory) -> Any:
     """The measurement beside the prediction, labelled: what the pictures are drawn from."""
-    import xarray as xr
-
     measured = probe(training, prediction.problem).remaining
-    parts = np.stack([measured.real, measured.imag], axis=-1)
-    theory = prediction.to_xarray().rename(run="theory_run", step="theory_step")
-    return theory.rename(f="f_theory", remaining="remaining_theory").assign(
-        f_training=xr.DataArray(training.values, dims=("run", "step", "point"), coords={"step": training.steps}),
-        remaining_training=(("run", "step", "mode", "part"), parts),
+    theory = prediction.to_xarray().rename(run="theory_run", step="theory_step", f="f_theory")
+    return theory.rename(remaining="remaining_theory").assign(
+        step=training.steps,
+        run=np.arange(len(training.values)),
+        f_training=(("run", "step", "point"), training.values),
+        remaining_training=(("run", "step", "mode", "part"), parts(measured)),
     )
 
 
@@ -232,8 +238,10 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory) -> None:
         plotting.plot_heat(axes, theory, measured)
         results.save_figure(fig, folder, "heatmap")
         fig, axes = plotting.figure(columns=len(looks), width=7.0, height=2.6)
-        functions = (one.mean()[looks] for one in (prediction.theory, training))
-        plotting.plot_snapshots(np.atleast_1d(axes), data.t, data.y, *functions, training.steps[looks], data.domain.label)
+        theory_f, training_f = (one.mean()[looks] for one in (prediction.theory, training))
+        axes = list(np.atleast_1d(axes))
+        steps = training.steps[looks]
+        plotting.plot_snapshots(axes, data.t, data.y, theory_f, training_f, steps, data.domain.label)
         results.save_figure(fig, folder, "snapshots")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FLOOR = 3e-3
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -125,14 +125,19 @@ def plot_heat(axes: "Sequence[Axes]", theory: ModeCurves, training: ModeCurves) 
         >>> curves = ModeCurves(s, np.array([1, 2]), np.ones((1, 3, 2), complex), np.array([1, 1]))
         >>> plot_heat(figure(columns=2)[1], curves, curves)
     """
-    drawn = None
+    drawn: Any = None
     for ax, curves, title in zip(axes, (theory, training), ("theory", "training (mean)"), strict=True):
         size = np.clip(np.abs(curves.mean()[1:]), FLOOR, None)
         edges = _edges(np.log(curves.steps[1:].astype(float)))
         shown = np.flatnonzero(curves.present)
         drawn = ax.pcolormesh(
-            np.exp(edges), np.arange(len(shown) + 1) - 0.5, np.minimum(size[:, shown].T, 1.0), vmin=0, vmax=1,
-            cmap="cividis", rasterized=True,
+            np.exp(edges),
+            np.arange(len(shown) + 1) - 0.5,
+            np.minimum(size[:, shown].T, 1.0),
+            vmin=0,
+            vmax=1,
+            cmap="cividis",
+            rasterized=True,
         )
         ticks = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), 9)).astype(int))
         ax.set_yticks(ticks, [str(curves.modes[shown[i]]) for i in ticks])

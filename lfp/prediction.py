@@ -1,12 +1,13 @@
 """The prediction of an overlay: everything that is known before the first step of training."""
 
+from operator import itemgetter
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Complex, Float, Int
 
 from lfp import _checks
 from lfp.dynamics import Dynamics, GradientDescent, GradientFlow
@@ -16,7 +17,7 @@ from lfp.ntk import empirical_kernel, kernel
 from lfp.probes import probe
 from lfp.problems import Problem
 from lfp.solver import solve
-from lfp.spectra import Spectrum, gram_spectrum, spectrum
+from lfp.spectra import Spectrum, gram_spectrum, refuse_dense, spectrum
 from lfp.training import initialise
 from lfp.trajectory import Trajectory
 
@@ -57,7 +58,9 @@ class Prediction(eqx.Module):
             "empirical_vs_training": (self.empirical, training),
             "flow_vs_steps": (self.flow, self.ntk),
         }
-        return {name: sup_distance(a, b, self.problem) for name, (a, b) in pairs.items() if a is not None and b is not None}
+        return {
+            name: sup_distance(a, b, self.problem) for name, (a, b) in pairs.items() if a is not None and b is not None
+        }
 
     def to_xarray(self) -> Any:
         """Labelled arrays: f(run, step, point), remaining(step, mode, part), spread(step, mode), laziness(step)."""
@@ -66,7 +69,7 @@ class Prediction(eqx.Module):
         mean = curves.mean()
         data = data.assign_coords(mode=self.problem.modes, part=["re", "im"], t=("point", self.problem.t))
         data["target"] = ("point", self.problem.y)
-        data["remaining"] = (("step", "mode", "part"), np.stack([mean.real, mean.imag], axis=-1))
+        data["remaining"] = (("step", "mode", "part"), parts(mean))
         if self.band is not None:
             data["spread"] = (("step", "mode"), probe(self.band, self.problem).spread())
         if self.laziness is not None:
@@ -121,10 +124,13 @@ def predict(
     law = GradientDescent(1 / float(infinite.rates.max())) if law is None else law
     ntk = solve(problem, infinite, law, steps)
     empirical, band, n = None, None, len(problem.t)
+    if theory == "empirical":
+        refuse_dense(n)
     if n <= LARGEST_EMPIRICAL or theory == "empirical":
         start = initialise(network, problem.x.shape[1], seeds, seed, dtype)
         empirical = empirical_theory(problem, network, start, law, steps)
-    if n <= LARGEST_BAND:
+    stable = law.lr < law.largest_stable_lr(float(infinite.rates.max()))
+    if n <= LARGEST_BAND and stable:  # first order in the kernel means nothing to a mode that grows
         # a key of its own: the samples are not the networks that will be trained
         key = jax.random.fold_in(jax.random.key(seed), 2**31 - 1)
         band = fluctuations(problem, network, analytic, law, steps, key)
@@ -190,6 +196,16 @@ def empirical_theory(
     return Trajectory(np.asarray(steps), np.concatenate(runs), problem.x, {"kind": "theory", "spectrum": "empirical"})
 
 
+def parts(values: Complex[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 2"]:
+    """Real and imaginary part along a last axis: netCDF knows no complex numbers.
+
+    Example:
+        >>> parts(np.array([1 + 2j])).tolist()
+        [[1.0, 2.0]]
+    """
+    return np.stack([np.real(values), np.imag(values)], axis=-1)
+
+
 def unstack(params: Params) -> list[Params]:
     """The parameters of each seed.
 
@@ -197,7 +213,7 @@ def unstack(params: Params) -> list[Params]:
         >>> [int(p) for p in unstack(jnp.arange(2))]
         [0, 1]
     """
-    return [jax.tree.map(lambda leaf: leaf[i], params) for i in range(len(jax.tree.leaves(params)[0]))]
+    return [jax.tree.map(itemgetter(i), params) for i in range(len(jax.tree.leaves(params)[0]))]
 
 
 def sup_distance(one: Trajectory, other: Trajectory, problem: Problem) -> Float[np.ndarray, " k"]:

@@ -86,9 +86,7 @@ def problem(
     return merged
 
 
-def sum_of_modes(
-    domain: Domain, n: int, modes: Sequence[int], amplitudes: Sequence[float] | float = 1.0
-) -> Problem:
+def sum_of_modes(domain: Domain, n: int, modes: Sequence[int], amplitudes: Sequence[float] | float = 1.0) -> Problem:
     """y = sum_k A_k sin(2 pi k t / P) on an even grid of n points.
 
     Args:
@@ -105,23 +103,23 @@ def sum_of_modes(
         >>> sum_of_modes(Circle(), 8, [1, 2], [1.0, 0.5]).coefficients().round(12).imag.tolist()
         [-0.5, -0.25]
     """
-    modes = _modes(modes)
+    k = _modes(modes)
     size = np.broadcast_shapes(np.shape(amplitudes), (1,))[0]
-    if size not in (1, len(modes)):
-        msg = f"amplitudes has {size} values for {len(modes)} modes; allowed: one, or one each"
+    if size not in (1, len(k)):
+        msg = f"amplitudes has {size} values for {len(k)} modes; allowed: one, or one each"
         raise _checks.InputError(msg)
     _checks.integer("points", n, 2)
-    if modes.max() * 2 >= n:  # at n/2 the sine vanishes on the grid
-        msg = f"points={n} is too few for mode {modes.max()} (aliasing); allowed: at least {2 * modes.max() + 1}"
+    if k.max() * 2 >= n:  # at n/2 the sine vanishes on the grid
+        msg = f"points={n} is too few for mode {k.max()} (aliasing); allowed: at least {2 * k.max() + 1}"
         raise _checks.InputError(msg)
     t = domain.grid(n)
-    phases = 2 * np.pi * np.multiply.outer(t / domain.period, modes) + np.where(modes == 0, np.pi / 2, 0.0)
+    phases = 2 * np.pi * np.multiply.outer(t / domain.period, k) + np.where(k == 0, np.pi / 2, 0.0)
     y = (np.sin(phases) * amplitudes).sum(axis=1)
-    return problem(domain, t, y, modes, name="modes " + ",".join(map(str, modes)))
+    return problem(domain, t, y, k, name="modes " + ",".join(map(str, k)))
 
 
 def read_csv(path: str | Path) -> Float[np.ndarray, "n columns"]:
-    """Numbers of a CSV file, header optional, at most 10^5 rows.
+    r"""Numbers of a CSV file, header optional, at most 10^5 rows.
 
     Raises:
         InputError: a file that cannot be read, fewer than two columns, rows of unequal length, words, NaN.
@@ -129,7 +127,7 @@ def read_csv(path: str | Path) -> Float[np.ndarray, "n columns"]:
     Example:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "data.csv"
-        >>> _ = path.write_text("x,y\\n0,1\\n1,3\\n")
+        >>> _ = path.write_text("x,y\n0,1\n1,3\n")
         >>> read_csv(path).tolist()
         [[0.0, 1.0], [1.0, 3.0]]
     """

@@ -43,6 +43,22 @@ def graded(panels: int = PANELS) -> Float[np.ndarray, " p"]:
     return np.concatenate([[0.0], 0.5 ** np.arange(panels - 1, -1, -1)])
 
 
+def against(
+    log_density: Callable[[np.ndarray], np.ndarray], breaks: Float[np.ndarray, " p"]
+) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]]:
+    """Gauss-Legendre between the breaks against a density that need not be normalised: the weights sum to 1.
+
+    Example:
+        >>> nodes, weights = against(lambda r: np.log(r), graded())
+        >>> float((weights * nodes).sum().round(12))
+        0.666666666667
+    """
+    nodes, weights = gauss_legendre(breaks)
+    logs = log_density(nodes)
+    weights = weights * np.exp(logs - logs.max())
+    return nodes, weights / weights.sum()
+
+
 class Table(eqx.Module):
     """A piecewise Chebyshev interpolant of k functions; the first and last piece also serve outside their ends.
 
@@ -71,7 +87,8 @@ class Table(eqx.Module):
         values = values.reshape(len(values), len(half), ORDER)
         return cls(breaks, jnp.einsum("jm,kpm->jkp", jnp.asarray(analysis, values.dtype), values))
 
-    def __call__(self, u: Float[Array, "*shape"]) -> Float[Array, "k *shape"]:
+    @eqx.filter_jit
+    def __call__(self, u: Float[Array, "..."]) -> Float[Array, "k ..."]:
         """The k functions at u, by Clenshaw's recurrence."""
         piece = jnp.clip(jnp.searchsorted(self.breaks, u, side="right") - 1, 0, len(self.breaks) - 2)
         low, high = self.breaks[piece], self.breaks[piece + 1]
@@ -83,8 +100,23 @@ class Table(eqx.Module):
         return x[None] * one - two + self.coefficients[0][:, piece]
 
 
+def distances(x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "n m"]:
+    """|x1 - x2| by differences, one coordinate at a time; its derivative at coinciding points is 0.
+
+    Example:
+        >>> distances(jnp.zeros((1, 2)), jnp.array([[3.0, 4.0]])).tolist()
+        [[5.0]]
+    """
+
+    def add(total: Array, column: tuple[Array, Array]) -> tuple[Array, None]:
+        return total + (column[0][:, None] - column[1][None, :]) ** 2, None
+
+    square = jax.lax.scan(add, jnp.zeros((len(x1), len(x2)), x1.dtype), (x1.T, x2.T))[0]
+    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
+
+
 def accumulate(
-    function: Callable[[Float[Array, ""]], Float[Array, "*shape"]], nodes: Float[Array, " q"], weights: Float[Array, " q"]
+    function: Callable[[Array], Array], nodes: Float[Array, "q ..."], weights: Float[Array, " q"]
 ) -> Float[Array, "*shape"]:
     """sum_q weights_q function(nodes_q), one node after the other: memory of one term.
 

@@ -62,7 +62,7 @@ class FourierSpectrum(eqx.Module):
         twice[0] = 1.0
         if self.n % 2 == 0:
             twice[-1] = 1.0
-        return twice * jnp.abs(jnp.fft.rfft(u) / self.n) ** 2
+        return jnp.asarray(twice) * jnp.abs(jnp.fft.rfft(u) / self.n) ** 2
 
     def rates_of(self, modes: Int[np.ndarray, " k"]) -> Float[Array, " k"]:
         """L_k of the modes."""
@@ -96,7 +96,7 @@ class GramSpectrum(eqx.Module):
         """(v . P^(1/2) u)^2."""
         return (self.vectors.T @ (jnp.sqrt(self.weights) * u)) ** 2
 
-    def rates_of(self, modes: Int[np.ndarray, " k"]) -> None:  # noqa: ARG002 - no mode is an eigenvector here
+    def rates_of(self, modes: Int[np.ndarray, " k"]) -> None:
         """None: eigenvectors of scattered points are not modes."""
 
     @property

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -103,7 +104,7 @@ def train(
     values, interrupted = [jnp.zeros_like(offset)], False
     clock = _Clock(int(steps[-1]), progress)
     try:
-        for done, target in zip(steps[:-1], steps[1:], strict=True):
+        for done, target in pairwise(steps):
             for count in clock.stretches(int(done), int(target)):
                 advanced = _advance(network, law, start, moved, state, x, y[None] + offset, p, jnp.asarray(count))
                 moved, state = jax.block_until_ready(advanced)

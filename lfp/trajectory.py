@@ -31,7 +31,9 @@ class Trajectory(eqx.Module):
         """Refuse shapes that do not belong together."""
         _, t, p = self.values.shape
         if (t, p) != (len(self.steps), len(self.points)):
-            msg = f"values of shape {self.values.shape} must be (run, {len(self.steps)} steps, {len(self.points)} points)"
+            msg = (
+                f"values of shape {self.values.shape} must be (run, {len(self.steps)} steps, {len(self.points)} points)"
+            )
             raise _checks.InputError(msg)
 
     def mean(self) -> Float[np.ndarray, "t p"]:

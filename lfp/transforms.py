@@ -11,8 +11,8 @@ c^2 (t^2 - u^2/4) + 2 c d t + d^2, with (c, d) of the side that t is on. Then
 
     A(u) ~ (c_+ - c_-)^2 |u|^3 / 12 + p_2 u^2 + p_1 |u| + p_0,   p_1 = (c_+ - c_-) int eps - (d_+ - d_-)^2 / 2,
 
-eps what sigma has beyond its two lines; p_2 = p_0 = 0 for all activations below but elu. The closed forms are derived in
-docs/derivation.md.
+eps what sigma has beyond its two lines; p_2 = p_0 = 0 for all activations below but elu. The closed forms are derived
+in docs/derivation.md.
 """
 
 import math
@@ -24,29 +24,33 @@ import numpy as np
 from jax.scipy.special import erf
 from jaxtyping import Array, Float
 
-Function = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
+from lfp import _checks
+
+Function = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
 
 class ClosedForm(eqx.Module):
     """The four functions, written out.
 
     Args:
-        power: |F[sigma]|^2; None for a periodic activation, whose transform is a set of lines.
+        power: |F[sigma]|^2; an InputError for a periodic activation, whose transform is a set of lines.
         slope_power: |F[sigma']|^2.
         profile: A(u) for u >= 0; a mean over one period for a periodic activation.
         slope_profile: B(u) for u >= 0.
         kink: (c_+ - c_-)^2 of two half-lines that meet at 0: its kernels are polyharmonic splines; else None.
+        periodic: whether sigma is periodic.
 
     Example:
-        >>> TANH.profile(jnp.array([0.0])).tolist(), SIN.power is None
+        >>> TANH.profile(jnp.array([0.0])).tolist(), SIN.periodic
         ([-2.0], True)
     """
 
-    power: Function | None = eqx.field(static=True)
-    slope_power: Function | None = eqx.field(static=True)
+    power: Function = eqx.field(static=True)
+    slope_power: Function = eqx.field(static=True)
     profile: Function = eqx.field(static=True)
     slope_profile: Function = eqx.field(static=True)
     kink: float | None = eqx.field(static=True, default=None)
+    periodic: bool = eqx.field(static=True, default=False)
 
 
 def _omega(eta: Array) -> Array:
@@ -65,8 +69,8 @@ def _csch2(v: Array) -> Array:
     return 4 * jnp.exp(-2 * v) / jnp.expm1(-2 * v) ** 2
 
 
-# q(u) = (u/2) coth(u/2) = sum_n c_n u^(2n), c_n = B_2n / (2n)! = (-1)^(n+1) 2 zeta(2n) / (2 pi)^(2n): the differences in
-# q' and q'' cancel near 0, where the series takes over; 18 terms at u = 1.6 leave 1e-21
+# q(u) = (u/2) coth(u/2) = sum_n c_n u^(2n), c_n = B_2n / (2n)! = (-1)^(n+1) 2 zeta(2n) / (2 pi)^(2n): the differences
+# in q' and q'' cancel near 0, where the series takes over; 18 terms at u = 1.6 leave 1e-21
 _SERIES_BELOW = 1.6
 _ZETA3 = 1.2020569031595942854
 
@@ -99,7 +103,7 @@ def _q(u: Array) -> Array:
     """(u/2) coth(u/2)."""
     zero = u == 0
     safe = jnp.where(zero, 1.0, u)
-    return u / 2 + jnp.where(zero, 1 - u / 2, safe / jnp.expm1(safe))
+    return u / 2 + jnp.where(zero, 1 - u / 2, safe * jnp.exp(-safe) / -jnp.expm1(-safe))
 
 
 def _q1(u: Array) -> Array:
@@ -227,4 +231,12 @@ RICKER = ClosedForm(
     lambda u: _wavelet(u / 2, [0.75, -3.0, 1.0]),
     lambda u: _wavelet(u / 2, [1.875, -11.25, 7.5, -1.0]),
 )
-SIN = ClosedForm(None, None, lambda u: jnp.cos(u) / 2, lambda u: jnp.cos(u) / 2)
+
+
+def _lines(eta: Array) -> Array:
+    del eta
+    msg = "activation is periodic: |F[sigma]|^2 is a set of lines; allowed: its kernel, or another activation"
+    raise _checks.InputError(msg)
+
+
+SIN = ClosedForm(_lines, _lines, lambda u: jnp.cos(u) / 2, lambda u: jnp.cos(u) / 2, periodic=True)

@@ -40,7 +40,9 @@ def test_derivative_in_the_rate_is_finite_at_the_fastest_mode():
 def test_limit_of_stability():
     """Below 2 / L the mode decays, above it grows."""
     limit = GradientDescent(1.0).largest_stable_lr(4.0)
-    decays, grows = (abs(GradientDescent(c * limit).factor(jnp.array([4.0]), jnp.array([500]))[0, 0]) for c in (0.99, 1.01))
+    decays, grows = (
+        abs(GradientDescent(c * limit).factor(jnp.array([4.0]), jnp.array([500]))[0, 0]) for c in (0.99, 1.01)
+    )
     assert decays < 1e-3 < 1e3 < grows
     assert GradientFlow(1.0).largest_stable_lr(4.0) == float("inf")
 
@@ -49,7 +51,11 @@ def test_flow_is_the_small_step_limit():
     """GD at lr / c over c s steps tends to flow, first order in 1 / c."""
     rates, flow = jnp.array([0.1, 1.0]), GradientFlow(0.5)
     errors = [
-        float(jnp.abs(GradientDescent(0.5 / c).factor(rates, jnp.array([8 * c])) - flow.factor(rates, jnp.array([8]))).max())
+        float(
+            jnp.abs(
+                GradientDescent(0.5 / c).factor(rates, jnp.array([8 * c])) - flow.factor(rates, jnp.array([8]))
+            ).max()
+        )
         for c in (16, 32, 64)
     ]
     orders = np.log2(np.array(errors[:-1]) / errors[1:])

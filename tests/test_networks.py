@@ -14,7 +14,9 @@ def test_two_layer_is_its_formula():
     network = TwoLayer(6, "tanh", alpha=3.0, asi=False)
     a, w, b = network.init(jax.random.key(0), dim=2)
     x = np.array([0.3, -1.2])
-    expected = 3 / np.sqrt(6) * sum(float(a[j]) * np.tanh(float(w[0, j] * x[0] + w[1, j] * x[1] + b[j])) for j in range(6))
+    expected = (
+        3 / np.sqrt(6) * sum(float(a[j]) * np.tanh(float(w[0, j] * x[0] + w[1, j] * x[1] + b[j])) for j in range(6))
+    )
     np.testing.assert_allclose(network.apply((a, w, b), jnp.asarray(x)[None])[0], expected, rtol=1e-13)
 
 

@@ -195,7 +195,7 @@ def test_bad_input_is_one_line_and_nothing_written(tmp_path, capsys, arguments, 
 
 
 def test_divergence_is_allowed_only_on_request(tmp_path, capsys):
-    """Beyond the limit: refused with the largest stable value; with --allow-divergence it runs, and fails in one line."""
+    """Beyond the limit: refused with the largest stable value; --allow-divergence runs, and fails in one line."""
     line = refused(capsys, *SMALL, "--lr", "1e3", "--out", str(tmp_path / "a"))
     limit = float(re.search(r"below ([\d.]+)", line).group(1))
     assert main(["overlay", *SMALL, "--lr", str(0.99 * limit), "--out", str(tmp_path / "b")]) == 0

@@ -16,7 +16,7 @@ def curves():
 
 def test_theory_is_dashed_over_solid_training(curves):
     """One solid and one dashed line a mode of the target; the absent mode is not drawn; two legends."""
-    fig, axes = plotting.figure()
+    _, axes = plotting.figure()
     plotting.plot_modes(axes, curves, curves, band=curves)
     styles = [line.get_linestyle() for line in axes.lines]
     assert styles.count("-") == 2
@@ -39,7 +39,7 @@ def test_nothing_overlaps_the_legend(curves):
 
 def test_heat_map_shares_one_scale(curves):
     """Theory and training side by side, 0 to 1."""
-    fig, axes = plotting.figure(columns=2)
+    _, axes = plotting.figure(columns=2)
     plotting.plot_heat(axes, curves, curves)
     scales = [mesh.get_clim() for ax in axes for mesh in ax.collections]
     assert scales == [(0, 1), (0, 1)]

@@ -45,7 +45,10 @@ def test_both_spectra_apply_a_function_alike():
 def test_a_kernel_that_is_not_invariant_falls_back_to_eigh():
     """On the circle too: one row would not know."""
     p = sum_of_modes(Circle(), 16, [1])
-    lopsided = lambda x1, x2=None: arc_cosine_ntk(x1, x2) * jnp.outer(2 + x1[:, 0], 2 + (x1 if x2 is None else x2)[:, 0])  # noqa: E731
+
+    def lopsided(x1, x2=None):
+        return arc_cosine_ntk(x1, x2) * jnp.outer(2 + x1[:, 0], 2 + (x1 if x2 is None else x2)[:, 0])
+
     assert isinstance(spectrum(lopsided, p), GramSpectrum)
 
 

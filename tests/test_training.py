@@ -7,7 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lfp import MLP, Circle, GradientDescent, GradientFlow, InputError, Line, TwoLayer, problem, solve, sum_of_modes, train
+from lfp import (
+    MLP,
+    Circle,
+    GradientDescent,
+    GradientFlow,
+    InputError,
+    Line,
+    TwoLayer,
+    problem,
+    solve,
+    sum_of_modes,
+    train,
+)
 from lfp.ntk import empirical_kernel
 from lfp.spectra import gram_spectrum
 from lfp.training import _Clock, initialise, loss
@@ -51,22 +63,28 @@ def test_float32_and_float64_start_alike_and_stay_close():
     """The same weights, rounded; curves within .002 of the largest value."""
     p = sum_of_modes(Circle(), 32, [1, 3, 5])
     law, looks = GradientDescent(0.9), np.array([0, 10, 100, 400])
-    single, double = (train(TwoLayer(512, alpha=50.0), p, law, looks, seeds=2, dtype=d) for d in (jnp.float32, jnp.float64))
+    single, double = (
+        train(TwoLayer(512, alpha=50.0), p, law, looks, seeds=2, dtype=d) for d in (jnp.float32, jnp.float64)
+    )
     assert single.start[0].dtype == jnp.float32
     np.testing.assert_allclose(single.start[0], double.start[0], rtol=1e-6)
     assert np.abs(single.trajectory.values - double.trajectory.values).max() < 0.002 * np.abs(p.y).max()
 
 
 def test_float32_loses_no_small_steps():
-    """alpha = 2000: steps far below an ulp of the weights still add up; added to the weights they are lost (control)."""
-    p = sum_of_modes(Circle(), 16, [1, 3])
-    network, law, looks = TwoLayer(256, alpha=2000.0), GradientDescent(0.9), np.array([0, 1, 400])
-    single, double = (train(network, p, law, looks, seeds=1, dtype=d).trajectory.values for d in (jnp.float32, jnp.float64))
+    """alpha = 500: steps far below an ulp of the weights add up; added to the weights they are lost (control)."""
+    p = sum_of_modes(Circle(), 16, [1, 5])
+    network, law, looks = TwoLayer(4096, alpha=500.0), GradientDescent(0.9), np.array([0, 1, 400])
+    single, double = (
+        train(network, p, law, looks, seeds=1, dtype=d).trajectory.values for d in (jnp.float32, jnp.float64)
+    )
     assert np.abs(single - double).max() < 0.002 * np.abs(p.y).max()
     params = jax.tree.map(lambda leaf: leaf[0], initialise(network, 2, 1))
     x, y, weights = (jnp.asarray(v, jnp.float32) for v in (p.x, p.y, p.weights))
     step = jax.jit(
-        lambda q: jax.tree.map(lambda v, g: v - 0.9 / network.alpha**2 * g, q, jax.grad(loss, 1)(network, q, x, y, weights))
+        lambda q: jax.tree.map(
+            lambda v, g: v - law.lr / network.alpha**2 * g, q, jax.grad(loss, 1)(network, q, x, y, weights)
+        )
     )
     for _ in range(400):
         params = step(params)
@@ -76,7 +94,9 @@ def test_float32_loses_no_small_steps():
 def test_seeds_are_independent_and_repeatable():
     """The ensemble is a function of its seed."""
     p = sum_of_modes(Circle(), 8, [1])
-    one, same, other = (train(TwoLayer(8), p, GradientDescent(0.1), LOOKS, seeds=2, seed=s).trajectory.values for s in (1, 1, 2))
+    one, same, other = (
+        train(TwoLayer(8), p, GradientDescent(0.1), LOOKS, seeds=2, seed=s).trajectory.values for s in (1, 1, 2)
+    )
     np.testing.assert_array_equal(one, same)
     assert np.abs(one - other).max() > 1e-3
     assert np.abs(one[0] - one[1]).max() > 1e-3
