@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from lfp import _checks
+from lfp._files import write_whole
 from lfp.domains import Domain, Line
 from lfp.fourier import analysis
 
@@ -49,6 +50,11 @@ class Problem(eqx.Module):
     def frequencies(self) -> Float[np.ndarray, " k"]:
         """The modes in cycles per unit of t."""
         return self.modes / self.domain.period
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the points as columns x, y, as `lfp overlay --data` reads them."""
+        rows = "".join(f"{t!r},{y!r}\n" for t, y in zip(self.t.tolist(), self.y.tolist(), strict=True))
+        write_whole(path, f"x,y\n{rows}".encode())
 
     def coefficients(self) -> Complex[np.ndarray, " k"]:
         """c_k of the target."""
@@ -153,7 +159,7 @@ def read_csv(path: str | Path) -> Float[np.ndarray, "n columns"]:
     return _checks.finite(f"data={str(path)!r}", np.array(rows, np.float64))
 
 
-def scan_line(row: int = 200, n: int = 256) -> Problem:
+def scan_line(row: int = 100, n: int = 64) -> Problem:
     """One row of the photograph `china.jpg` that scikit-learn ships: brightness along x, mean removed.
 
     Args:
@@ -161,7 +167,7 @@ def scan_line(row: int = 200, n: int = 256) -> Problem:
         n: number of pixels, averaged over equal blocks of the row.
 
     Example:
-        >>> scan_line(n=64).y.shape
+        >>> scan_line().y.shape
         (64,)
     """
     from sklearn.datasets import load_sample_image

@@ -115,3 +115,10 @@ def test_scan_line_is_the_photograph():
     assert 0.05 < coarse.y.std() < 0.5
     with pytest.raises(InputError, match="row=500"):
         scan_line(row=500)
+
+
+def test_problem_survives_the_csv(tmp_path):
+    """Written and read again, bit for bit."""
+    p = scan_line(n=16)
+    p.to_csv(tmp_path / "china.csv")
+    np.testing.assert_array_equal(read_csv(tmp_path / "china.csv"), np.stack([p.t, p.y], axis=1))

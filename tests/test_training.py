@@ -74,7 +74,7 @@ def test_float32_and_float64_start_alike_and_stay_close():
 def test_float32_loses_no_small_steps():
     """alpha = 500: steps far below an ulp of the weights add up; added to the weights they are lost (control)."""
     p = sum_of_modes(Circle(), 16, [1, 5])
-    network, law, looks = TwoLayer(4096, alpha=500.0), GradientDescent(0.9), np.array([0, 1, 400])
+    network, law, looks = TwoLayer(4096, alpha=500.0), GradientDescent(1e-3), np.array([0, 1, 400])
     single, double = (
         train(network, p, law, looks, seeds=1, dtype=d).trajectory.values for d in (jnp.float32, jnp.float64)
     )
