@@ -32,6 +32,13 @@ def overlay(
         out: folder for config.json, result.json, theory.nc, curves.nc and the pictures
         json: print result.json to stdout, and nothing else there
         force: take over a folder that holds another run
+
+    Returns:
+        The job; calling it runs the command and gives its exit code.
+
+    Example:
+        >>> callable(overlay(Overlay(width=8)))
+        True
     """
 
     def job() -> int:

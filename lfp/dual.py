@@ -55,6 +55,12 @@ def layer(stax: Any, which: Activation, dim: int) -> Any:
 
     Returns:
         A layer (init_fn, apply_fn, kernel_fn) for `stax.serial`.
+
+    Example:
+        >>> from lfp import _neural_tangents
+        >>> from lfp.activations import activation
+        >>> len(layer(_neural_tangents.load().stax, activation("tanh"), dim=1))
+        3
     """
     if which.layer is not None and corner(which) is None:
         return which.layer(stax)

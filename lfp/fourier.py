@@ -17,7 +17,12 @@ LARGEST_CONDITION = 1e8
 
 
 def is_full_period_grid(turns: Float[np.ndarray, " n"]) -> bool:
-    """Whether the points, in turns (x / P), are evenly spaced over exactly one period, end point excluded."""
+    """Whether the points, in turns (x / P), are evenly spaced over exactly one period, end point excluded.
+
+    Example:
+        >>> is_full_period_grid(np.array([0.0, 0.5])), is_full_period_grid(np.array([0.0, 1.0]))
+        (True, False)
+    """
     n = len(turns)
     return n > 1 and bool(np.allclose(np.diff(turns), 1 / n, rtol=0, atol=1e-9 / n))
 

@@ -61,7 +61,7 @@ def kernel(network: Network) -> Kernel:
 
     Example:
         >>> K = kernel(TwoLayer(width=2))
-        >>> K(jnp.eye(2)).round(3).tolist()
+        >>> np.asarray(K(jnp.eye(2))).round(3).tolist()
         [[2.0, 0.942], [0.942, 2.0]]
     """
     if isinstance(network, TwoLayer | MLP):

@@ -135,7 +135,13 @@ def build_network(s: Overlay) -> Network:
 
 
 def build_law(s: Overlay, rates: Spectrum) -> GradientDescent:
-    """The optimiser of an overlay, refused beyond its limit of stability."""
+    """The optimiser of an overlay, refused beyond its limit of stability.
+
+    Example:
+        >>> from lfp.spectra import FourierSpectrum
+        >>> build_law(Overlay(), FourierSpectrum(jnp.array([4.0, 1.0]), 2)).lr
+        0.25
+    """
     _checks.choice("optimizer", s.optimizer, ("gd",))
     if s.momentum:
         msg = f"momentum={s.momentum} is not for optimizer='gd'; allowed: 0"
@@ -213,7 +219,14 @@ def run(
 
 
 def curves(prediction: Prediction, training: Trajectory) -> Any:
-    """The measurement beside the prediction, labelled: what the pictures are drawn from."""
+    """The measurement beside the prediction, labelled: what the pictures are drawn from.
+
+    Example:
+        >>> from lfp.domains import Circle
+        >>> guess = predict(sum_of_modes(Circle(), 8, [1]), TwoLayer(8), np.arange(3))
+        >>> sorted(curves(guess, guess.theory).f_theory.dims)
+        ['point', 'theory_run', 'theory_step']
+    """
     measured = probe(training, prediction.problem).remaining
     theory = prediction.to_xarray().rename(run="theory_run", step="theory_step", f="f_theory")
     return theory.rename(remaining="remaining_theory").assign(
@@ -225,7 +238,17 @@ def curves(prediction: Prediction, training: Trajectory) -> Any:
 
 
 def draw(folder: Path, prediction: Prediction, training: Trajectory) -> None:
-    """The three pictures: modes over steps, heat map, snapshots of the function."""
+    """The three pictures: modes over steps, heat map, snapshots of the function.
+
+    Example:
+        >>> import tempfile
+        >>> from lfp.domains import Circle
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> guess = predict(sum_of_modes(Circle(), 8, [1]), TwoLayer(8), np.arange(3))
+        >>> draw(folder, guess, guess.theory)
+        >>> sorted(path.stem for path in folder.glob("*.png"))
+        ['heatmap', 'overlay', 'snapshots']
+    """
     data = prediction.problem
     theory, measured = (probe(one, data) for one in (prediction.theory, training))
     band = None if prediction.band is None else probe(prediction.band, data)

@@ -116,7 +116,7 @@ def gram_spectrum(gram: Float[Array, "n n"], weights: Float[Array | np.ndarray, 
         InputError: a matrix that is not finite or not symmetric.
 
     Example:
-        >>> gram_spectrum(jnp.diag(jnp.array([4.0, 2.0])), jnp.full(2, 0.5)).rates.tolist()
+        >>> gram_spectrum(jnp.diag(jnp.array([4.0, 2.0])), jnp.full(2, 0.5)).rates.round(12).tolist()
         [1.0, 2.0]
     """
     _checks.finite("kernel", np.asarray(gram))

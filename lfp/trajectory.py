@@ -76,7 +76,15 @@ class Trajectory(eqx.Module):
 
 
 def save(path: str | Path, data: Any) -> None:
-    """Write an xarray.Dataset as netCDF, whole or not at all."""
+    """Write an xarray.Dataset as netCDF, whole or not at all.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "one.nc"
+        >>> save(path, Trajectory(np.arange(2), np.zeros((1, 2, 3)), np.zeros((3, 1))).to_xarray())
+        >>> path.exists()
+        True
+    """
     write_whole(path, bytes(data.to_netcdf(engine="h5netcdf")))
 
 
