@@ -149,7 +149,7 @@ def compare(prediction: Prediction, training: Trajectory) -> Report:
         >>> from lfp.problems import sum_of_modes
         >>> p, s = sum_of_modes(Circle(), 8, [1]), np.arange(4)
         >>> f = Trajectory(s, (1 - 0.5 ** s)[None, :, None] * p.y, p.x)
-        >>> compare(Prediction(p, GradientDescent(0.1), f), f).modes[0]["rate_measured"]
+        >>> compare(Prediction(p, GradientDescent(0.1), "ntk", {"ntk": f}), f).modes[0]["rate_measured"]
         5.0
     """
     problem, lr = prediction.problem, float(prediction.law.lr)

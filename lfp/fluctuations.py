@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from lfp import _checks
 from lfp.dynamics import Dynamics
-from lfp.networks import Network, TwoLayer
+from lfp.networks import Network, Params, TwoLayer
 from lfp.ntk import empirical_kernel, neuron_features
 from lfp.problems import Problem
 from lfp.solver import solve
@@ -78,24 +78,27 @@ def fluctuations(
     else:
         values = np.concatenate(
             [
-                solve(problem, network_spectrum(problem, network, one), dynamics, steps).values
+                solve(
+                    problem, network_spectrum(problem, network, network.init(one, x.shape[1])), dynamics, steps
+                ).values
                 for one in jax.random.split(key, NETWORKS)
             ]
         )
     return Trajectory(np.asarray(steps), _checks.finite("fluctuations", values), problem.x, {"kind": "fluctuations"})
 
 
-def network_spectrum(problem: Problem, network: Network, key: PRNGKeyArray) -> GramSpectrum:
-    """Rates of the empirical kernel of one fresh network.
+def network_spectrum(problem: Problem, network: Network, params: Params) -> GramSpectrum:
+    """Rates of the empirical kernel of one network, in the precision of the data.
 
     Example:
         >>> from lfp.domains import Circle
         >>> from lfp.problems import sum_of_modes
-        >>> network_spectrum(sum_of_modes(Circle(), 8, [1]), TwoLayer(64), jax.random.key(0)).rates.shape
+        >>> p, net = sum_of_modes(Circle(), 8, [1]), TwoLayer(64)
+        >>> network_spectrum(p, net, net.init(jax.random.key(0), 2)).rates.shape
         (8,)
     """
-    x = jnp.asarray(problem.x)
-    return gram_spectrum(empirical_kernel(network, network.init(key, x.shape[1]), x), problem.weights)
+    gram = empirical_kernel(network, params, jnp.asarray(problem.x))
+    return gram_spectrum(gram.astype(problem.y.dtype), problem.weights)
 
 
 @eqx.filter_jit

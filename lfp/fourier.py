@@ -72,6 +72,6 @@ def analysis(
     basis = root[:, None] * harmonics(turns, every)
     condition = np.linalg.cond(basis)
     if condition > LARGEST_CONDITION:
-        msg = f"modes={highest}: not determined by the points, condition number {condition:.0e}; allowed: {LARGEST_CONDITION:.0e}"
+        msg = f"modes={highest}: condition number {condition:.0e} of the points; allowed: {LARGEST_CONDITION:.0e}"
         raise _checks.InputError(msg)
     return np.linalg.pinv(basis)[modes + highest] * root

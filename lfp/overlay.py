@@ -16,7 +16,7 @@ from lfp.dynamics import GradientDescent
 from lfp.laws import Gaussian, Uniform
 from lfp.networks import MLP, Network, TwoLayer
 from lfp.ntk import kernel
-from lfp.prediction import Prediction, parts, predict
+from lfp.prediction import THEORIES, Prediction, parts, predict
 from lfp.probes import probe
 from lfp.problems import Problem, problem, read_csv, sum_of_modes
 from lfp.spectra import Spectrum, spectrum
@@ -79,7 +79,7 @@ class Overlay:
     seed: int = 0
     """seed of the ensemble"""
     theory: str = "ntk"
-    """ntk (infinite width) or empirical (the kernel of each network at initialisation)"""
+    """ntk (infinite width), lfp (the LFP operator) or empirical (the kernel of each network at initialisation)"""
     x64: bool = False
     """train in float64; the theory always is"""
     allow_divergence: bool = False
@@ -189,7 +189,7 @@ def run(
     began = time.perf_counter()
     for name, least in (("steps", 1), ("seeds", 1), ("snapshots", 2), ("seed", 0)):
         _checks.integer(name, getattr(s, name), least)
-    _checks.choice("theory", s.theory, ("ntk", "empirical"))
+    _checks.choice("theory", s.theory, THEORIES)
     _checks.nonnegative("lr", s.lr)
     data, network = build_problem(s, say), build_network(s)
     infinite = spectrum(kernel(network), data)

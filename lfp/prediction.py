@@ -11,17 +11,19 @@ from jaxtyping import Complex, Float, Int
 
 from lfp import _checks
 from lfp.dynamics import Dynamics, GradientDescent, GradientFlow
-from lfp.fluctuations import fluctuations
-from lfp.networks import Network, Params
-from lfp.ntk import empirical_kernel, kernel
+from lfp.fluctuations import fluctuations, network_spectrum
+from lfp.networks import Custom, Network, Params, TwoLayer
+from lfp.ntk import kernel
+from lfp.operator import Operator
 from lfp.probes import probe
 from lfp.problems import Problem
 from lfp.solver import solve
-from lfp.spectra import Spectrum, gram_spectrum, refuse_dense, spectrum
+from lfp.spectra import GramSpectrum, Spectrum, refuse_dense, spectrum
 from lfp.training import initialise
 from lfp.trajectory import Trajectory
 
 LAYERS = ("lfp_vs_ntk", "ntk_vs_empirical", "empirical_vs_training", "flow_vs_steps")
+THEORIES = ("ntk", "lfp", "empirical")
 LARGEST_EMPIRICAL = 512
 LARGEST_BAND = 2048
 
@@ -32,10 +34,10 @@ class Prediction(eqx.Module):
     Args:
         problem: the data.
         law: the optimiser.
-        theory: the predicted trajectory: one run, or one for each network with the theory `empirical`.
-        ntk: the infinite-width theory.
-        flow: the same with gradient flow in place of steps.
-        empirical: exact linear dynamics of every network's kernel at initialisation; None where it costs too much.
+        name: which of the curves is the theory that is laid over the training.
+        curves: predicted trajectories: `ntk` (infinite width), `lfp` (the LFP operator), `flow` (`ntk` with gradient
+            flow in place of steps), `empirical` (exact linear dynamics of every network's kernel at initialisation, one
+            run a network); absent where one does not apply or costs too much.
         band: sample trajectories of the theory for networks of this width; None where it costs too much.
         laziness: mean squared movement of a neuron that the theory needs by each step.
         rates: rate of each mode where the data has a symmetry.
@@ -43,20 +45,25 @@ class Prediction(eqx.Module):
 
     problem: Problem
     law: Dynamics
-    theory: Trajectory
-    ntk: Trajectory | None = None
-    flow: Trajectory | None = None
-    empirical: Trajectory | None = None
+    name: str = eqx.field(static=True)
+    curves: dict[str, Trajectory]
     band: Trajectory | None = None
     laziness: Float[np.ndarray, " t"] | None = None
     rates: Float[np.ndarray, " k"] | None = None
 
+    @property
+    def theory(self) -> Trajectory:
+        """The curves that are laid over the training."""
+        return self.curves[self.name]
+
     def layers(self, training: Trajectory) -> dict[str, Float[np.ndarray, " k"]]:
         """The layers of the error that can be told apart, sup over steps for every mode."""
+        ntk, empirical = self.curves.get("ntk"), self.curves.get("empirical")
         pairs = {
-            "ntk_vs_empirical": (self.ntk, self.empirical),
-            "empirical_vs_training": (self.empirical, training),
-            "flow_vs_steps": (self.flow, self.ntk),
+            "lfp_vs_ntk": (self.curves.get("lfp"), ntk),
+            "ntk_vs_empirical": (ntk, empirical),
+            "empirical_vs_training": (empirical, training),
+            "flow_vs_steps": (self.curves.get("flow"), ntk),
         }
         return {
             name: sup_distance(a, b, self.problem) for name, (a, b) in pairs.items() if a is not None and b is not None
@@ -98,7 +105,8 @@ def predict(
         network: the network that will be trained.
         steps: steps at which to look, increasing from 0.
         law: the optimiser; None takes gradient descent with lr = 1 / largest rate.
-        theory: `ntk` (infinite width) or `empirical` (the kernel of each network at its initialisation).
+        theory: `ntk` (infinite width), `lfp` (the LFP operator: two-layer networks with widely spread biases) or
+            `empirical` (the kernel of each network at its initialisation: any network).
         seeds: number of networks that will be trained.
         seed: seed of their initialisation, as given to `train`.
         dtype: precision of the training: the kernel at initialisation is taken from the same parameters.
@@ -108,7 +116,7 @@ def predict(
         `Prediction`.
 
     Raises:
-        InputError: an unknown theory, more points than the theory can hold.
+        InputError: an unknown theory, a network that it does not cover, more points than it can hold.
 
     Example:
         >>> from lfp.domains import Circle
@@ -118,34 +126,49 @@ def predict(
         >>> bool(p.rates[0] > p.rates[1])
         True
     """
-    _checks.choice("theory", theory, ("ntk", "empirical"))
-    analytic = kernel(network)
-    infinite = spectrum(analytic, problem) if infinite is None else infinite
-    law = GradientDescent(1 / float(infinite.rates.max())) if law is None else law
-    ntk = solve(problem, infinite, law, steps)
-    empirical, band, n = None, None, len(problem.t)
+    _checks.choice("theory", theory, THEORIES)
+    n, own = len(problem.t), []
     if theory == "empirical":
         refuse_dense(n)
     if n <= LARGEST_EMPIRICAL or theory == "empirical":
         start = initialise(network, problem.x.shape[1], seeds, seed, dtype)
-        empirical = empirical_theory(problem, network, start, law, steps)
-    stable = law.lr < law.largest_stable_lr(float(infinite.rates.max()))
-    if n <= LARGEST_BAND and stable:  # first order in the kernel means nothing to a mode that grows
+        own = [network_spectrum(problem, network, params) for params in unstack(start)]
+    analytic = None if theory == "empirical" and isinstance(network, Custom) else kernel(network)
+    if infinite is None and analytic is not None:
+        infinite = spectrum(analytic, problem)
+    reference = own[0] if infinite is None else infinite
+    law = GradientDescent(1 / float(reference.rates.max())) if law is None else law
+    curves = {"empirical": _runs(problem, own, law, steps)} if own else {}
+    if infinite is not None:
+        curves["ntk"] = solve(problem, infinite, law, steps)
+        curves["flow"] = solve(problem, infinite, GradientFlow(float(law.lr)), steps)
+    if theory == "lfp" or (isinstance(network, TwoLayer) and n <= LARGEST_EMPIRICAL):
+        curves["lfp"] = _lfp(problem, network, law, steps)
+    band = None
+    stable = law.lr < law.largest_stable_lr(float(reference.rates.max()))
+    # first order in the kernel means nothing to a mode that grows; the empirical theory knows the width of each network
+    if analytic is not None and theory != "empirical" and n <= LARGEST_BAND and stable:
         # a key of its own: the samples are not the networks that will be trained
         key = jax.random.fold_in(jax.random.key(seed), 2**31 - 1)
         band = fluctuations(problem, network, analytic, law, steps, key)
-    rates = infinite.rates_of(problem.modes)
-    return Prediction(
-        problem,
-        law,
-        ntk if theory == "ntk" or empirical is None else empirical,
-        ntk,
-        solve(problem, infinite, GradientFlow(law.lr), steps),
-        empirical,
-        band if theory == "ntk" else None,  # the empirical theory knows each network: its width is not an error
-        laziness(problem, infinite, network, law, steps),
-        None if rates is None else np.asarray(rates),
-    )
+    rates = reference.rates_of(problem.modes)
+    lazy = laziness(problem, reference, network, law, steps)
+    return Prediction(problem, law, theory, curves, band, lazy, None if rates is None else np.asarray(rates))
+
+
+def _runs(problem: Problem, own: list[GramSpectrum], law: Dynamics, steps: Int[np.ndarray, " t"]) -> Trajectory:
+    """The exact linear dynamics of the kernel of every network at its initialisation, one run a network."""
+    values = np.concatenate([solve(problem, one, law, steps).values for one in own])
+    return Trajectory(np.asarray(steps), values, problem.x, {"kind": "theory", "spectrum": "empirical"})
+
+
+def _lfp(problem: Problem, network: Network, law: Dynamics, steps: Int[np.ndarray, " t"]) -> Trajectory:
+    """The dynamics of the LFP operator."""
+    if not isinstance(network, TwoLayer):
+        msg = f"theory='lfp' with network={type(network).__name__}; allowed: TwoLayer (parametrization='paper')"
+        raise _checks.InputError(msg)
+    operator = Operator(network.activation, network.a, network.w, network.b, problem.x.shape[1])
+    return solve(problem, spectrum(lambda x1, x2=None: operator(x1, x1 if x2 is None else x2), problem), law, steps)
 
 
 def laziness(
@@ -171,29 +194,6 @@ def laziness(
     real = rates > spectrum.noise_floor
     moved = jnp.where(real, power / jnp.where(real, rates, 1.0), 0.0)
     return np.asarray(learned**2 @ moved) / (network.alpha**2 * network.width)
-
-
-def empirical_theory(
-    problem: Problem, network: Network, start: Params, dynamics: Dynamics, steps: Int[np.ndarray, " t"]
-) -> Trajectory:
-    """The exact linear dynamics of the empirical kernel of every network at its initialisation, one run a seed.
-
-    Example:
-        >>> from lfp.domains import Circle
-        >>> from lfp.dynamics import GradientDescent
-        >>> from lfp.networks import TwoLayer
-        >>> from lfp.problems import sum_of_modes
-        >>> from lfp.training import initialise
-        >>> net, p = TwoLayer(8), sum_of_modes(Circle(), 8, [1])
-        >>> params = initialise(net, dim=2, seeds=3)
-        >>> empirical_theory(p, net, params, GradientDescent(0.1), np.array([0, 1])).values.shape
-        (3, 2, 8)
-    """
-    runs = []
-    for params in unstack(start):
-        kernel = empirical_kernel(network, params, jnp.asarray(problem.x)).astype(problem.y.dtype)
-        runs.append(solve(problem, gram_spectrum(kernel, problem.weights), dynamics, steps).values)
-    return Trajectory(np.asarray(steps), np.concatenate(runs), problem.x, {"kind": "theory", "spectrum": "empirical"})
 
 
 def parts(values: Complex[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 2"]:

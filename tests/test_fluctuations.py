@@ -26,7 +26,7 @@ STEPS = np.array([0, 3, 30, 200])
 def sampled_spread(p, network, law, count):
     """The obvious way: the kernels of many fresh networks, solved one by one."""
     runs = [
-        solve(p, network_spectrum(p, network, key), law, STEPS).values
+        solve(p, network_spectrum(p, network, network.init(key, p.x.shape[1])), law, STEPS).values
         for key in jax.random.split(jax.random.key(7), count)
     ]
     made = fluctuations(p, network, kernel(network), law, STEPS, jax.random.key(1))
