@@ -1,5 +1,6 @@
 """The prediction of an overlay: everything that is known before the first step of training."""
 
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -7,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Array, Complex, Float, Int
 
 from lfp import _checks
 from lfp.dynamics import Dynamics, GradientDescent, GradientFlow
@@ -168,7 +169,13 @@ def _lfp(problem: Problem, network: Network, law: Dynamics, steps: Int[np.ndarra
         msg = f"theory='lfp' with network={type(network).__name__}; allowed: TwoLayer (parametrization='paper')"
         raise _checks.InputError(msg)
     operator = Operator(network.activation, network.a, network.w, network.b, problem.x.shape[1])
-    return solve(problem, spectrum(lambda x1, x2=None: operator(x1, x1 if x2 is None else x2), problem), law, steps)
+    return solve(problem, spectrum(partial(_completed, operator), problem), law, steps)
+
+
+@eqx.filter_jit
+def _completed(operator: Operator, x1: Array, x2: Array | None = None) -> Array:
+    """K_0 + K_LFP as a kernel, compiled."""
+    return operator(x1, x1 if x2 is None else x2)
 
 
 def laziness(
