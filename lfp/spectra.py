@@ -113,7 +113,7 @@ def gram_spectrum(gram: Float[Array, "n n"], weights: Float[Array | np.ndarray, 
         weights: weight of each point; they sum to 1.
 
     Raises:
-        InputError: a matrix that is not finite or not symmetric.
+        InputError: a matrix that is not finite, not symmetric or indefinite beyond rounding.
 
     Example:
         >>> gram_spectrum(jnp.diag(jnp.array([4.0, 2.0])), jnp.full(2, 0.5)).rates.round(12).tolist()
@@ -129,7 +129,7 @@ def gram_spectrum(gram: Float[Array, "n n"], weights: Float[Array | np.ndarray, 
     weights = jnp.asarray(weights, gram.dtype)
     root = jnp.sqrt(weights)
     rates, vectors = jnp.linalg.eigh(root[:, None] * (gram + gram.T) / 2 * root[None, :])
-    return GramSpectrum(jnp.maximum(rates, 0.0), vectors, weights)
+    return GramSpectrum(_without_rounding(rates), vectors, weights)
 
 
 def refuse_dense(n: int) -> None:
@@ -173,9 +173,18 @@ def spectrum(kernel: Kernel, problem: Problem) -> Spectrum:
             _checks.finite("kernel", np.asarray(row))
             # the row is even in the angle: what is odd in it is rounding
             rates = jnp.fft.rfft(row).real / n
-            return FourierSpectrum(jnp.maximum(rates, 0.0), n)
+            return FourierSpectrum(_without_rounding(rates), n)
     refuse_dense(n)
     return gram_spectrum(kernel(x, None), problem.weights)
+
+
+def _without_rounding(rates: Float[Array, " r"]) -> Float[Array, " r"]:
+    """Rates with what rounding made negative set to 0; a kernel that is indefinite beyond rounding is refused."""
+    lowest, largest = float(rates.min()), float(rates.max())
+    if lowest < -100 * len(rates) * float(jnp.finfo(rates.dtype).eps) * largest:
+        msg = f"kernel has a negative rate, {lowest:.2e} beside {largest:.2e}; allowed: positive semi-definite kernels"
+        raise _checks.InputError(msg)
+    return jnp.maximum(rates, 0.0)
 
 
 def _is_circulant(kernel: Kernel, x: Float[Array, "n d"], row: Float[Array, " n"]) -> bool:

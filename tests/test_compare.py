@@ -165,6 +165,10 @@ def test_lfp_theory_of_widely_spread_biases():
     assert predict(p, narrow, steps, theory="lfp").layers(prediction.theory)["lfp_vs_ntk"].max() > 0.03
     with pytest.raises(InputError, match="theory='lfp' with network=MLP"):
         predict(p, MLP(8), steps, theory="lfp")
+    tight = TwoLayer(8, "tanh", b=Gaussian(0.5))
+    with pytest.raises(InputError, match="negative rate"):
+        predict(p, tight, steps, theory="lfp")
+    assert "lfp" not in predict(p, tight, steps).curves
 
 
 def test_any_model_by_its_empirical_kernel():

@@ -85,6 +85,8 @@ def test_bad_kernels_are_refused():
         gram_spectrum(jnp.full((2, 2), jnp.nan), np.full(2, 0.5))
     with pytest.raises(InputError, match="not symmetric"):
         gram_spectrum(jnp.array([[1.0, 0.5], [0.0, 1.0]]), np.full(2, 0.5))
+    with pytest.raises(InputError, match=r"negative rate, -1\.00e\+00"):
+        gram_spectrum(jnp.diag(jnp.array([2.0, -2.0])), np.full(2, 0.5))
     t = np.sort(np.random.default_rng(0).uniform(-1, 1, 9000))
     with pytest.raises(InputError, match=r"points=9000 needs 1\.8 GiB"):
         spectrum(arc_cosine_ntk, problem(Line(), t, 0 * t, [1]))
