@@ -181,7 +181,8 @@ def spectrum(kernel: Kernel, problem: Problem) -> Spectrum:
 def _without_rounding(rates: Float[Array, " r"]) -> Float[Array, " r"]:
     """Rates with what rounding made negative set to 0; a kernel that is indefinite beyond rounding is refused."""
     lowest, largest = float(rates.min()), float(rates.max())
-    if lowest < -100 * len(rates) * float(jnp.finfo(rates.dtype).eps) * largest:
+    # the root of eps: kernels with an arccos in them are no better
+    if lowest < -10 * float(jnp.finfo(rates.dtype).eps) ** 0.5 * largest:
         msg = f"kernel has a negative rate, {lowest:.2e} beside {largest:.2e}; allowed: positive semi-definite kernels"
         raise _checks.InputError(msg)
     return jnp.maximum(rates, 0.0)
