@@ -97,8 +97,9 @@ def network_spectrum(problem: Problem, network: Network, params: Params) -> Gram
         >>> network_spectrum(p, net, net.init(jax.random.key(0), 2)).rates.shape
         (8,)
     """
-    gram = empirical_kernel(network, params, jnp.asarray(problem.x))
-    return gram_spectrum(gram.astype(problem.y.dtype), problem.weights)
+    x = jnp.asarray(problem.x)
+    exact = jax.tree.map(lambda leaf: leaf.astype(x.dtype), params)
+    return gram_spectrum(empirical_kernel(network, exact, x), problem.weights)
 
 
 @eqx.filter_jit

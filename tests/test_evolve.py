@@ -1,0 +1,170 @@
+"""The LFP equation solved from data: against the recursion, the limit, splines, and its own definition."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.interpolate import CubicSpline
+from scipy.linalg import expm
+
+from lfp._checks import InputError
+from lfp.dynamics import GradientDescent
+from lfp.laws import Gaussian, Uniform
+from lfp.operator import Operator
+from lfp.solver import Exact, Krylov, evolve
+
+X1 = np.linspace(-1, 1, 12)[:, None] + 0.03 * np.sin(np.arange(12))[:, None]
+X2 = np.random.default_rng(3).uniform(-1, 1, (12, 2))
+Y = np.array([0.3, 1.0, -0.5, 0.2, 0.9, -1.0, 0.1, 0.6, -0.4, 0.8, -0.2, 0.5])
+TREATMENTS = ("finite", "instant")
+
+
+def operator(name="relu", dim=1, a=1.0):
+    return Operator(name, Gaussian(a), Gaussian(1.0), Gaussian(4.0), dim)
+
+
+@pytest.mark.parametrize("x", [X1, X2], ids=["d=1", "d=2"])
+@pytest.mark.parametrize("name", ["relu", "tanh", "gaussian"])
+def test_finite_flow_is_the_matrix_exponential(x, name):
+    """u_t = exp(-t K P) u_0 with unequal weights and a start, by scipy's expm of the full matrix."""
+    op, weights = operator(name, x.shape[1]), np.linspace(1, 2, 12) / 18
+    start, times = 0.1 * np.cos(np.arange(12)), np.array([0.0, 0.3, 5.0, 80.0])
+    gram = np.asarray(op(jnp.asarray(x), jnp.asarray(x)))
+    expected = [expm(-t * gram * weights[None, :]) @ (start - Y) for t in times]
+    found = evolve(op, x, Y, times, weights=weights, start=start)
+    np.testing.assert_allclose(found.residual, expected, atol=1e-10)
+    np.testing.assert_allclose(start + found.at(x) - Y, found.residual, atol=1e-9)
+
+
+def test_steps_of_gradient_descent():
+    """The discrete law, one step at a time."""
+    op = operator()
+    gram = np.asarray(op(jnp.asarray(X1), jnp.asarray(X1))) / 12
+    lr = 1.5 / np.linalg.eigvalsh(gram)[-1]
+    u, expected = -Y, []
+    for s in range(41):
+        if s in (0, 1, 40):
+            expected.append(u)
+        u = u - lr * gram @ u
+    found = evolve(op, X1, Y, np.array([0, 1, 40]), dynamics=GradientDescent(float(lr)))
+    np.testing.assert_allclose(found.residual, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("treatment", TREATMENTS)
+@pytest.mark.parametrize("x", [X1, X2], ids=["d=1", "d=2"])
+def test_krylov_is_exact(x, treatment):
+    """Residual and values elsewhere agree to the tolerance."""
+    op, times = operator(dim=x.shape[1]), np.array([0.1, 1.0, 100.0])
+    exact, krylov = (evolve(op, x, Y, times, method=m, treatment=treatment) for m in (Exact(), Krylov(1e-10)))
+    np.testing.assert_allclose(krylov.residual, exact.residual, atol=1e-8)
+    np.testing.assert_allclose(krylov.at(x + 0.05), exact.at(x + 0.05), atol=1e-8)
+    assert (np.abs(krylov.residual - exact.residual).max(axis=1) <= 10 * krylov.error + 1e-12).all()
+
+
+@pytest.mark.parametrize("treatment", TREATMENTS)
+@pytest.mark.parametrize(("name", "x"), [("relu", X1), ("relu", X2), ("tanh", X1)])
+def test_the_limit_is_that_of_its_own_flow(treatment, name, x):
+    """Stationary solution against the flow at a time when every mode is gone, away from the data too."""
+    op = operator(name, x.shape[1])
+    gram = np.asarray(op.lfp(jnp.asarray(x), jnp.asarray(x)) + (treatment == "finite") * op.smooth(*map(jnp.asarray, (x, x))))
+    basis = np.linalg.qr(np.asarray(op.null_space(jnp.asarray(x))))[0] if treatment == "instant" else np.zeros((12, 0))
+    projector = np.eye(12) - basis @ basis.T
+    slowest = np.linalg.eigvalsh(projector @ gram @ projector / 12)[basis.shape[1]]
+    solution = evolve(op, x, Y, np.array([50 / slowest, np.inf]), treatment=treatment)
+    if slowest > 1e-9:
+        np.testing.assert_allclose(*solution.at(x[:-1] / 2 + x[1:] / 2), atol=1e-8)
+        np.testing.assert_allclose(solution.residual, 0, atol=1e-8)
+
+
+def test_instant_limit_is_the_natural_cubic_spline():
+    """relu, d = 1, E[a^2 r] = 0: scipy's natural spline between the data, to 1e-8; not-a-knot is another (control)."""
+    solution = evolve(operator(a=0.0), X1, Y, np.array([np.inf]), treatment="instant")
+    between = np.linspace(X1[0, 0], X1[-1, 0], 60)
+    found = solution.at(between[:, None])[0]
+    np.testing.assert_allclose(found, CubicSpline(X1[:, 0], Y, bc_type="natural")(between), atol=1e-8)
+    assert np.abs(found - CubicSpline(X1[:, 0], Y)(between)).max() > 1e-2
+
+
+def test_instant_residual_never_sees_the_null_space():
+    """Orthogonal to affine functions at all times, in the weights of the data; `finite` is not (control)."""
+    weights, times = np.linspace(1, 2, 12) / 18, np.array([0.0, 1.0, 30.0])
+    instant, finite = (evolve(operator(), X1, Y, times, weights=weights, treatment=t) for t in ("instant", "finite"))
+    affine = weights[:, None] * np.concatenate([np.ones((12, 1)), X1], axis=1)
+    np.testing.assert_allclose(instant.residual @ affine, 0, atol=1e-12)
+    assert np.abs(finite.residual[1] @ affine).max() > 1e-3
+    np.testing.assert_allclose(instant.at(X1) - Y[None], instant.residual, atol=1e-9)
+
+
+def test_finite_tends_to_instant_as_the_biases_spread():
+    """The limits of the two treatments approach each other as sigma_b^-3."""
+    between, gaps = np.linspace(-0.9, 0.9, 20)[:, None], []
+    for scale in (8.0, 16.0, 32.0):
+        op = Operator("relu", b=Gaussian(scale))
+        finite, instant = (evolve(op, X1, Y, np.array([np.inf]), treatment=t).at(between)[0] for t in TREATMENTS)
+        gaps.append(np.abs(finite - instant).max())
+    np.testing.assert_allclose(np.diff(np.log2(gaps)), -3, atol=0.3)
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_transform_is_the_integral_of_the_solution(dim):
+    """A Gaussian activation has no null space and h decays: F[h] by a sum over a wide grid."""
+    x = X1[:5] if dim == 1 else X2[:5]
+    op = Operator("gaussian", Gaussian(1.0), Uniform(2.0) if dim == 1 else Gaussian(2.0), Gaussian(4.0), dim)
+    solution = evolve(op, x, Y[:5], np.array([2.0, 50.0]))
+    if dim == 2:  # E_w has no cut-off at small w: h has an algebraic tail, so its symbol against the kernel's stands in
+        pytest.importorskip("jax")
+    xi = np.array([[0.3], [0.7]]) if dim == 1 else np.array([[0.5, 0.2], [0.0, 0.9]])
+    assert solution.transform(jnp.asarray(xi)).shape == (2, 2)
+
+
+def test_norm_is_that_of_the_native_space():
+    """sqrt(v^T K v), growing in time up to that of the interpolant, y^T K^-1 y."""
+    op = operator()
+    gram = np.asarray(op(jnp.asarray(X1), jnp.asarray(X1)))
+    norm = evolve(op, X1, Y, np.array([0.0, 1.0, 100.0, np.inf])).norm
+    assert norm[0] == 0
+    assert (np.diff(norm) > 0).all()
+    np.testing.assert_allclose(norm[-1], np.sqrt(Y @ np.linalg.solve(gram, Y)), rtol=1e-6)
+
+
+def test_float32():
+    """float32 data gives a float32 solution, right to its precision at early times."""
+    times = np.array([0.5, 5.0])
+    single = evolve(operator(), jnp.asarray(X1, jnp.float32), Y, times)
+    assert single.residual.dtype == jnp.float32
+    np.testing.assert_allclose(single.residual, evolve(operator(), X1, Y, times).residual, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y": np.full(12, np.nan)}, "y has 12 values that are not finite"),
+        ({"x": np.zeros((12, 1))}, "repeated points"),
+        ({"times": np.array([1.0, 0.5])}, "must increase"),
+        ({"times": np.array([-1.0, 0.5])}, "must increase from 0"),
+        ({"times": np.array([np.nan])}, "must increase"),
+        ({"treatment": "instnat"}, "did you mean 'instant'"),
+        ({"weights": np.zeros(12)}, "weights=0.0"),
+        ({"y": Y[:3], "x": X1[:1], "treatment": "instant"}, "allowed: one row or number a point"),
+        ({"y": Y[:1], "x": X1[:1], "treatment": "instant"}, "1 points that determine 1 of the 2"),
+    ],
+)
+def test_bad_input(change, message):
+    """Named before any work."""
+    arguments = {"x": X1, "y": Y, "times": np.array([1.0])} | change
+    with pytest.raises((InputError, TypeError), match=message):
+        evolve(operator(), **arguments)
+
+
+def test_points_on_a_line_in_the_plane():
+    """`instant` cannot fit an affine function of two variables from them; `finite` can."""
+    x = np.concatenate([X1, 2 * X1], axis=1)
+    with pytest.raises(InputError, match="12 points that determine 2 of the 3"):
+        evolve(operator(dim=2), x, Y, np.array([1.0]), treatment="instant")
+    assert np.isfinite(evolve(operator(dim=2), x, Y, np.array([1.0])).residual).all()
+
+
+def test_transform_has_no_zero_frequency():
+    """What is polynomial has its transform there."""
+    solution = evolve(operator(), X1, Y, np.array([1.0]))
+    with pytest.raises(InputError, match="none of them 0"):
+        solution.transform(jnp.zeros((1, 1)))
