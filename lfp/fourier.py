@@ -8,8 +8,14 @@ On a domain of period P, mode k is the frequency k / P and its coefficient
 so that a real u with coefficient c_k has amplitude 2 |c_k| at mode k > 0.
 """
 
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Array, Complex, Float, Int
+from scipy import special
 
 from lfp import _checks
 
@@ -75,3 +81,168 @@ def analysis(
         msg = f"modes={highest}: condition number {condition:.0e} of the points; allowed: {LARGEST_CONDITION:.0e}"
         raise _checks.InputError(msg)
     return np.linalg.pinv(basis)[modes + highest] * root
+
+
+class Grid(NamedTuple):
+    """A full tensor grid: x = origin + step * index, an index below `shape`; `flat` numbers the points in C order."""
+
+    origin: Float[np.ndarray, " d"]
+    step: Float[np.ndarray, " d"]
+    shape: tuple[int, ...]
+    flat: Int[np.ndarray, " n"]
+
+
+def indices(
+    x: Float[np.ndarray, "n d"], origin: Float[np.ndarray, " d"], step: Float[np.ndarray, " d"]
+) -> Int[np.ndarray, "n d"] | None:
+    """Whole numbers with x = origin + step * index to the rounding of x; None where there are none.
+
+    Example:
+        >>> indices(np.array([[0.5], [-1.0]]), np.zeros(1), np.full(1, 0.5)).ravel().tolist()
+        [1, -2]
+    """
+    values = np.asarray(x, np.float64)
+    found = np.rint((values - origin) / step)
+    rounding = 8 * np.finfo(x.dtype).eps * np.abs(values).max(axis=0, initial=0.0)
+    off = np.abs(values - origin - step * found).max(axis=0, initial=0.0)
+    return None if np.any(off > np.minimum(rounding, step / 4)) else found.astype(np.int64)
+
+
+def grid(x: Float[np.ndarray, "n d"]) -> Grid | None:
+    """The full uniform tensor grid that the points fill, each once and in any order; None where they do not.
+
+    Example:
+        >>> grid(np.array([[0.0], [1.0], [0.5]])).flat.tolist(), grid(np.array([[0.0], [1.0], [0.4]]))
+        ([0, 2, 1], None)
+    """
+    values = np.asarray(x, np.float64)
+    origin, shape = values.min(axis=0), []
+    for column in values.T:
+        gaps = np.diff(np.unique(column))  # those of rounding stand beside those of the grid
+        shape.append(1 + int(np.sum(gaps > gaps.max(initial=0.0) / 2)))
+    if np.prod(shape, dtype=float) != len(x):
+        return None
+    counts = np.array(shape)
+    step = np.where(counts > 1, (values.max(axis=0) - origin) / np.maximum(counts - 1, 1), 1.0)
+    found = indices(x, origin, step)
+    if found is None or np.any(found >= counts):
+        return None
+    flat = np.ravel_multi_index(tuple(found.T), shape)
+    return None if len(np.unique(flat)) < len(x) else Grid(origin, step, tuple(shape), flat)
+
+
+def fast_size(n: int) -> int:
+    """The smallest even 2^a 3^b 5^c of at least n: sizes at which an FFT is fast.
+
+    Example:
+        >>> fast_size(17), fast_size(1023)
+        (18, 1024)
+    """
+    powers = [3**b * 5**c for b in range(40) for c in range(28) if 3**b * 5**c <= 2 * n]
+    return min(2 ** max(1, int(np.ceil(np.log2(n / p)))) * p for p in powers)
+
+
+def has_nufft() -> bool:
+    """Whether the fast transforms are at hand: jax_finufft is installed and the arrays live on a CPU."""
+    return find_spec("jax_finufft") is not None and jax.default_backend() == "cpu"
+
+
+def gather_modes(
+    values: Complex[Array, " n"], angles: Float[Array, "n d"], shape: tuple[int, ...], tolerance: float = 1e-6
+) -> Complex[Array, "*modes"]:
+    """U_k = sum_j u_j exp(-i k.t_j), the transform of type 1; k from -(M - 1)/2 to (M - 1)/2, M odd, on every axis.
+
+    By jax_finufft, or by the sum itself in chunks of points where it is missing.
+
+    Args:
+        values: u_j.
+        angles: t_j, within a period of 2 pi.
+        shape: modes per axis, at most 3 axes.
+        tolerance: of the fast transform, relative; the sum has none.
+
+    Example:
+        >>> out = gather_modes(jnp.ones(2, complex), jnp.array([[0.0], [jnp.pi]], float), (3,))
+        >>> abs(out).round(3).tolist()
+        [0.0, 2.0, 0.0]
+    """
+    if has_nufft():
+        from jax_finufft import nufft1
+
+        return nufft1(shape, values, *angles.T, eps=tolerance, iflag=-1)
+
+    def add(total: Array, chunk: tuple[Array, Array]) -> tuple[Array, None]:
+        waves = _waves(chunk[1], shape, -1)
+        return total + jnp.einsum(_EINSUM[len(shape)][0], chunk[0], *waves, precision="highest"), None
+
+    size = max(1, min(_CHUNK // int(np.prod(shape[1:])), len(values)))
+    spare = -len(values) % size
+    parts = (jnp.pad(values, (0, spare)).reshape(-1, size), jnp.pad(angles, ((0, spare), (0, 0))))
+    blocks = (parts[0], parts[1].reshape(-1, size, angles.shape[1]))
+    return jax.lax.scan(add, jnp.zeros(shape, values.dtype), blocks)[0]
+
+
+def evaluate_modes(
+    coefficients: Complex[Array, "*modes"], angles: Float[Array, "n d"], tolerance: float = 1e-6
+) -> Complex[Array, " n"]:
+    """u_j = sum_k U_k exp(i k.t_j), the transform of type 2 and the adjoint of `gather_modes`.
+
+    Args:
+        coefficients: U_k, an odd number on every axis, the middle one k = 0.
+        angles: t_j, within a period of 2 pi.
+        tolerance: of the fast transform, relative.
+
+    Example:
+        >>> evaluate_modes(jnp.array([0.5, 0.0, 0.5], complex), jnp.array([[0.0]], float)).real.round(3).tolist()
+        [1.0]
+    """
+    if has_nufft():
+        from jax_finufft import nufft2
+
+        return nufft2(coefficients, *angles.T, eps=tolerance, iflag=1)
+    shape = coefficients.shape
+
+    def at(chunk: Array) -> Array:
+        return jnp.einsum(_EINSUM[len(shape)][1], coefficients, *_waves(chunk, shape, 1), precision="highest")
+
+    size = max(1, min(_CHUNK // int(np.prod(shape[1:])), len(angles)))
+    padded = jnp.pad(angles, ((0, -len(angles) % size), (0, 0)))
+    return jax.lax.map(at, padded.reshape(-1, size, angles.shape[1])).ravel()[: len(angles)]
+
+
+_CHUNK = 1 << 20
+_EINSUM = {
+    1: ("n,na->a", "a,na->n"),
+    2: ("n,na,nb->ab", "ab,na,nb->n"),
+    3: ("n,na,nb,nc->abc", "abc,na,nb,nc->n"),
+}
+
+
+def _waves(angles: Array, shape: tuple[int, ...], sign: int) -> list[Array]:
+    modes = [jnp.arange(m, dtype=angles.dtype) - (m - 1) // 2 for m in shape]
+    return [jnp.exp(sign * 1j * t[:, None] * k[None, :]) for t, k in zip(angles.T, modes, strict=True)]
+
+
+def hankel(
+    xi: Float[np.ndarray, " m"], r: Float[np.ndarray, " q"], weights: Float[np.ndarray, " q"], dim: int
+) -> Float[np.ndarray, "m q"]:
+    """Weights that take the profile g(r) of a radial function of R^dim, dim <= 3, to its transform at |xi|.
+
+    F(xi) = integral of g(r) h(2 pi xi r) dr, h = 2 cos, 2 pi r J_0 and 4 pi r^2 sinc for dim = 1, 2, 3.
+
+    Args:
+        xi: |xi|, in cycles per unit length.
+        r: nodes of a quadrature.
+        weights: its weights.
+        dim: the dimension.
+
+    Example:
+        >>> r = np.arange(0.005, 8, 0.01)
+        >>> (hankel(np.array([1.0]), r, np.full(len(r), 0.01), 2) @ np.exp(-np.pi * r**2)).round(4).tolist()
+        [0.0432]
+    """
+    phase = np.multiply.outer(xi, 2 * r)
+    if dim == 1:
+        return 2 * weights * np.cos(np.pi * phase)
+    if dim == 2:
+        return 2 * np.pi * r * weights * special.j0(np.pi * phase)
+    return 4 * np.pi * r**2 * weights * np.sinc(phase)

@@ -4,7 +4,7 @@
 limit, and follows the solution at other points and at any frequency.
 """
 
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -20,7 +20,6 @@ from lfp.problems import Problem
 from lfp.spectra import Spectrum, refuse_dense
 from lfp.trajectory import Trajectory
 
-Treatment = Literal["finite", "instant"]
 TREATMENTS = ("finite", "instant")
 LARGEST_EXACT = 1024
 
@@ -121,13 +120,13 @@ class Solution(eqx.Module):
     norm: Float[Array, " t"]
     error: Float[Array, " t"]
     products: int = eqx.field(static=True)
-    treatment: Treatment = eqx.field(static=True)
+    treatment: str = eqx.field(static=True)
 
-    def at(self, test: Float[Array, "m d"]) -> Float[Array, "t m"]:
+    def at(self, test: Float[Array | np.ndarray, "m d"]) -> Float[Array, "t m"]:
         """h_t - h_0 at other points, row by row: no m x n array."""
         return _at(self, jnp.asarray(test, self.x.dtype))
 
-    def transform(self, xi: Float[Array, "f d"]) -> Complex[Array, "t f"]:
+    def transform(self, xi: Float[Array | np.ndarray, "f d"]) -> Complex[Array, "t f"]:
         """F[h_t - h_0] at frequencies xi != 0, in cycles per unit length, from the coefficients: no window, no grid.
 
         F[K_LFP(., x')](xi) = (gamma_1^2 + (i / 2 pi) x'.grad gamma_w^2 + |x'|^2 gamma_w^2) exp(-2 pi i x'.xi); what is
@@ -143,14 +142,14 @@ class Solution(eqx.Module):
 def evolve(
     operator: Operator,
     x: Float[Array | np.ndarray, "n d"],
-    y: Float[Array | np.ndarray, " n"],
+    y: Float[Array | np.ndarray, " _n"],
     times: Num[Array | np.ndarray, " t"],
     *,
-    weights: Float[Array | np.ndarray, " n"] | None = None,
-    start: Float[Array | np.ndarray, " n"] | None = None,
+    weights: Float[Array | np.ndarray, " _n"] | None = None,
+    start: Float[Array | np.ndarray, " _n"] | None = None,
     dynamics: Dynamics | None = None,
     method: Method | None = None,
-    treatment: Treatment = "finite",
+    treatment: str = "finite",
 ) -> Solution:
     """Solve the LFP equation from data: d/dt u = -K P u, u = h - y, in time and at the limit.
 
@@ -201,7 +200,7 @@ def evolve(
     return Solution(operator, x, times, *rows, products=int(parts[0][5]), treatment=treatment)
 
 
-def _kernel(operator: Operator, treatment: Treatment, x1: Array, x2: Array) -> Array:
+def _kernel(operator: Operator, treatment: str, x1: Array, x2: Array) -> Array:
     return operator(x1, x2) if treatment == "finite" else operator.lfp(x1, x2)
 
 
@@ -215,7 +214,7 @@ def _evolve(
     steps: Array,
     dynamics: Dynamics,
     method: Method,
-    treatment: Treatment,
+    treatment: str,
 ) -> tuple[Array, ...]:
     """(residual, coefficients, polynomial, norm, error, products) at finite times, in the variables sqrt(P) u."""
     root = jnp.sqrt(weights)
@@ -251,7 +250,7 @@ def _accumulated(dynamics: Dynamics, rates: Array, steps: Array) -> Array:
 
 
 @eqx.filter_jit
-def _limit(operator: Operator, x: Array, y: Array, basis: Array, treatment: Treatment) -> tuple[Array, ...]:
+def _limit(operator: Operator, x: Array, y: Array, basis: Array, treatment: str) -> tuple[Array, ...]:
     """t = infinity, any weights: the saddle-point system of `instant`, the least norm of `finite`."""
     gram, n, k = _kernel(operator, treatment, x, x), *basis.shape
     if treatment == "instant":
@@ -283,10 +282,11 @@ def _transform(solution: Solution, xi: Array) -> Array:
     size = jnp.linalg.norm(xi, axis=1)
     (one, from_w), (_, slope) = jax.jvp(solution.operator.symbol, (size,), (jnp.ones_like(size),))
     x, v = solution.x, solution.coefficients
-    waves = jnp.exp(-2j * jnp.pi * (x @ xi.T))
+    phase = -2 * jnp.pi * (x @ xi.T)
+    waves = jax.lax.complex(jnp.cos(phase), jnp.sin(phase))
     along = (x @ xi.T) / size[None, :] * slope[None, :] / (2 * jnp.pi)
     real = one[None, :] + jnp.sum(x**2, axis=1)[:, None] * from_w[None, :]
-    return v.astype(waves.dtype) @ ((real + 1j * along) * waves)
+    return v.astype(waves.dtype) @ (jax.lax.complex(real, along) * waves)
 
 
 def _check_data(x: Array, y: Array, weights: Array, start: Array, times: Array) -> None:
