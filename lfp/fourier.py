@@ -127,7 +127,7 @@ def grid(x: Float[np.ndarray, "n d"]) -> Grid | None:
     found = indices(x, origin, step)
     if found is None or np.any(found >= counts):
         return None
-    flat = np.ravel_multi_index(tuple(found.T), shape)
+    flat = np.asarray(np.ravel_multi_index(tuple(found.T), shape))
     return None if len(np.unique(flat)) < len(x) else Grid(origin, step, tuple(shape), flat)
 
 
@@ -219,7 +219,8 @@ _EINSUM = {
 
 def _waves(angles: Array, shape: tuple[int, ...], sign: int) -> list[Array]:
     modes = [jnp.arange(m, dtype=angles.dtype) - (m - 1) // 2 for m in shape]
-    return [jnp.exp(sign * 1j * t[:, None] * k[None, :]) for t, k in zip(angles.T, modes, strict=True)]
+    phases = [t[:, None] * k[None, :] for t, k in zip(angles.T, modes, strict=True)]
+    return [jax.lax.complex(jnp.cos(phase), sign * jnp.sin(phase)) for phase in phases]
 
 
 def hankel(

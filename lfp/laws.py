@@ -31,24 +31,31 @@ class Law(Protocol):
 
     def sample(self, key: PRNGKeyArray, count: int, dim: int = 1) -> Float[Array, "count dim"]:
         """`count` independent vectors of R^dim."""
+        ...
 
     def moment(self, q: float, dim: int = 1) -> Float[Array, ""]:
         """E |w|^q for w in R^dim."""
+        ...
 
     def density_at_zero(self) -> Float[Array, ""]:
         """Density of the scalar law at 0, in 1 / unit of the weight."""
+        ...
 
     def radial(self, dim: int = 1) -> Rule:
         """Nodes and weights for averages over r = |w|."""
+        ...
 
     def covariance(self, dim: int = 1) -> Float[Array, "dim dim"]:
         """E[w w^T]."""
+        ...
 
     def directional(self, q: float, x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "n m"]:
         """E |w.(x1 - x2)|^q."""
+        ...
 
     def average(self, functions: Even, x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "k n m"]:
         """E f(|w.(x1 - x2)|) of k even functions f."""
+        ...
 
 
 def directional_constant(q: float, dim: int) -> Float[Array, ""]:

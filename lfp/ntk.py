@@ -11,10 +11,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from lfp import _checks, _neural_tangents
-from lfp.dual import average, layer
+from lfp.averages import average
+from lfp.dual import layer
 from lfp.laws import Gaussian
 from lfp.networks import MLP, Network, Params, TwoLayer
 
@@ -33,13 +35,15 @@ class Analytic(eqx.Module):
     def __call__(self, x1: Float[Array, "n d"], x2: Float[Array, "m d"] | None = None) -> Float[Array, "n m"]:
         """K(x1, x2); x2 None stands for x1."""
         x1, x2 = _points(x1, x2)
+        dtype = x1.dtype
+        # neural-tangents works in JAX's widest floats; float32 points get the rounded result
+        x1, x2 = x1.astype(float), None if x2 is None else x2.astype(float)
         if isinstance(self.network, MLP):
-            matrix = _mlp(self.network, x1, x2)
-        elif isinstance(self.network.w, Gaussian) and isinstance(self.network.b, Gaussian):
-            matrix = _two_layer(self.network, x1, x2)
-        else:
-            matrix = _two_layer_averaged(self.network, x1, x2)
-        return matrix.astype(x1.dtype)  # neural-tangents widens float32 where x64 is on
+            return _mlp(self.network, x1, x2).astype(dtype)
+        w, b = self.network.w, self.network.b
+        if isinstance(w, Gaussian) and isinstance(b, Gaussian):
+            return _two_layer(self.network, w, b, x1, x2).astype(dtype)
+        return _two_layer_averaged(self.network, x1, x2).astype(dtype)
 
 
 def kernel(network: Network) -> Kernel:
@@ -147,9 +151,7 @@ def _empirical(network: Network, params: Params, x1: Array, x2: Array | None) ->
     return jnp.tril(matrix) + jnp.tril(matrix, -1).T if x2 is None else matrix
 
 
-def neuron_features(
-    network: TwoLayer, params: Params, x: Float[Array, "n d"]
-) -> Float[Array, "neurons n features"]:
+def neuron_features(network: TwoLayer, params: Params, x: Float[Array, "n d"]) -> Float[Array, "neurons n features"]:
     """Jacobian of each neuron, [s(z), a s'(z), a s'(z) x_1, ..., a s'(z) x_d], z = w.x + b: 2 + d features.
 
     k_j(x, x') = sum_f F_jf(x) F_jf(x') is the kernel of one neuron; that of a network is the mean of its neurons'.
@@ -194,7 +196,7 @@ def _points(x1: Any, x2: Any) -> tuple[Array, Array | None]:
         if x.ndim != 2 or 0 in x.shape:
             msg = f"{name} has shape {x.shape}; allowed: (points, dimension), neither of them 0"
             raise _checks.InputError(msg)
-        if not isinstance(x, jax.core.Tracer):
+        if not isinstance(x, Tracer):
             _checks.finite(name, np.asarray(x))
     if len(sets) == 2 and sets[0].shape[1] != sets[1].shape[1]:
         msg = f"x2 has dimension {sets[1].shape[1]}; allowed: {sets[0].shape[1]}, that of x1"
@@ -209,11 +211,11 @@ def _mlp(network: MLP, x1: Array, x2: Array | None) -> Array:
     return stax.serial(*hidden, dense)[2](x1, x2, "ntk")
 
 
-def _two_layer(network: TwoLayer, x1: Array, x2: Array | None) -> Array:
+def _two_layer(network: TwoLayer, w: Gaussian, b: Gaussian, x1: Array, x2: Array | None) -> Array:
     stax = _neural_tangents.load().stax
     # Dense over sqrt(d) would divide by the dimension: W_std sqrt(d) takes it back
     d = x1.shape[1]
-    dense = stax.Dense(1, d**0.5 * network.w.scale, network.b.scale, parameterization="ntk")
+    dense = stax.Dense(1, d**0.5 * w.scale, b.scale, parameterization="ntk")
     first = dense[2](x1, x2)
     # the gradients of (w, b) are a s'(z) (x, 1), without neural-tangents' factors W_std^2, b_std^2
     second_moment = network.a.moment(2).astype(x1.dtype)
@@ -224,8 +226,8 @@ def _two_layer(network: TwoLayer, x1: Array, x2: Array | None) -> Array:
 
 
 def _two_layer_averaged(network: TwoLayer, x1: Array, x2: Array | None) -> Array:
-    if isinstance(x1, jax.core.Tracer) or isinstance(x2, jax.core.Tracer):
-        msg = "x1 is traced, and the quadrature over uniform weights chooses its order from the points; call it outside of jit"
+    if isinstance(x1, Tracer) or isinstance(x2, Tracer):
+        msg = "x1 is traced, and the quadrature over uniform weights looks at the points; call it outside of jit"
         raise _checks.InputError(msg)
     points = np.asarray(x1, np.float64)
     others = None if x2 is None else np.asarray(x2, np.float64)

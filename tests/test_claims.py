@@ -18,7 +18,10 @@ def overlay(problem, network, steps, *, seeds=5, theory="ntk", dtype=jnp.float32
 
 
 def table(name: str, report: Report) -> None:
-    print(f"\n{name}\n{report}\n" + " ".join(f"{row['d_sup'] / (row['standard_error'] or np.nan):.2f}" for row in report.modes))
+    print(
+        f"\n{name}\n{report}\n"
+        + " ".join(f"{row['d_sup'] / (row['standard_error'] or np.nan):.2f}" for row in report.modes)
+    )
 
 
 def test_default_overlay():

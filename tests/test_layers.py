@@ -16,6 +16,7 @@ ROWS = [
     ["trajectory", "fourier", "krylov", "dynamics", "laws", "results", "transforms", "numerical"],
     ["activations", "domains"],
     ["networks", "problems", "dual"],
+    ["averages"],
     ["ntk", "operator", "regularizers"],
     ["products", "training"],
     ["spectra"],

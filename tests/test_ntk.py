@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lfp import _neural_tangents, dual, ntk
+from lfp import _neural_tangents, averages, dual, ntk
 from lfp._checks import InputError
 from lfp.activations import ACTIVATIONS, Activation, activation
 from lfp.laws import Gaussian, Uniform
@@ -58,7 +58,9 @@ def test_two_layer_is_the_average_over_neurons(name):
     got = np.asarray(ntk.kernel(network)(jnp.asarray(x)))
     np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
     # control: half of E[a^2] is seen
-    half = np.asarray(ntk.kernel(TwoLayer(2, name, a=Uniform(2**0.5), w=Gaussian(1.3), b=Gaussian(0.7)))(jnp.asarray(x)))
+    half = np.asarray(
+        ntk.kernel(TwoLayer(2, name, a=Uniform(2**0.5), w=Gaussian(1.3), b=Gaussian(0.7)))(jnp.asarray(x))
+    )
     assert np.abs(half - expected).max() > 1e-2
 
 
@@ -168,7 +170,9 @@ def test_it_may_be_traced_and_the_terms_are_checked():
 
 
 @pytest.mark.parametrize("name", ["tanh", "softplus"])
-@pytest.mark.parametrize("laws", [(Uniform(2.0), Uniform(3.0)), (Gaussian(1.2), Uniform(3.0)), (Uniform(2.0), Gaussian(0.6))])
+@pytest.mark.parametrize(
+    "laws", [(Uniform(2.0), Uniform(3.0)), (Gaussian(1.2), Uniform(3.0)), (Uniform(2.0), Gaussian(0.6))]
+)
 def test_uniform_weights_and_smooth_activation(name, laws):
     w, b = laws
     network = TwoLayer(2, name, a=Uniform(1.5), w=w, b=b)
@@ -202,7 +206,7 @@ def test_panels_agree_with_the_arc_cosine_kernel(dim, name):
     c = jnp.asarray(x @ x.T + 0.25)
     q = jnp.diagonal(c)
     exact = dual.gaussian_dual(activation(name), dim)(c, q[:, None], q[None, :])
-    for got, expected in zip(dual.average(activation(name), Gaussian(1.0), Gaussian(0.5), x), exact, strict=True):
+    for got, expected in zip(averages.average(activation(name), Gaussian(1.0), Gaussian(0.5), x), exact, strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12)
 
 
@@ -212,7 +216,7 @@ def test_uniform_relu_in_more_dimensions(dim):
     bound, cover = 1.5, 8.0
     x = np.random.default_rng(dim).normal(size=(5, dim)) / np.sqrt(dim)
     w = Uniform(bound)
-    value, slope = dual.average(activation("relu"), w, Uniform(cover), x)
+    value, slope = averages.average(activation("relu"), w, Uniform(cover), x)
     distance = np.linalg.norm(x[:, None] - x[None], axis=2)
     # projection of a direction of R^dim on an axis: E|cos|^q = Gamma(d/2) Gamma((q+1)/2) / (sqrt(pi) Gamma((d+q)/2))
     from scipy.special import gamma
@@ -361,7 +365,9 @@ def test_kernels_are_positive_and_symmetric(network):
     np.testing.assert_allclose(ntk.kernel(network)(x, x[3:5]), K[:, 3:5], rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("network", [TwoLayer(8, n) for n in ("relu", "gelu", "tanh")] + [TwoLayer(8, w=Uniform(1.0)), MLP(8)])
+@pytest.mark.parametrize(
+    "network", [TwoLayer(8, n) for n in ("relu", "gelu", "tanh")] + [TwoLayer(8, w=Uniform(1.0)), MLP(8)]
+)
 def test_float32_stays_float32(network):
     x = SPACE.astype(jnp.float32)
     K = ntk.kernel(network)
@@ -380,7 +386,9 @@ def test_user_functions():
         ntk.kernel(TwoLayer(2, lambda z: jnp.maximum(z, 0.0)))(x), ntk.kernel(TwoLayer(2, "relu"))(x), rtol=1e-9
     )
     np.testing.assert_allclose(
-        ntk.kernel(MLP(2, 2, lambda z: 0.5 * jnp.sin(2 * z)))(x), ntk.kernel(MLP(2, 2, lambda z: jnp.sin(z) * jnp.cos(z)))(x), rtol=1e-10
+        ntk.kernel(MLP(2, 2, lambda z: 0.5 * jnp.sin(2 * z)))(x),
+        ntk.kernel(MLP(2, 2, lambda z: jnp.sin(z) * jnp.cos(z)))(x),
+        rtol=1e-10,
     )
     # at x = 0 without bias there is no correlation to speak of
     at_zero = ntk.kernel(TwoLayer(2, "sigmoid", b=Gaussian(0.0)))(jnp.zeros((1, 2)))

@@ -136,7 +136,7 @@ def test_divergence_term_has_its_constant():
 
 
 def gaussian_relu_ntk(x: np.ndarray, sigma_b: float) -> np.ndarray:
-    """a, w ~ N(0, 1) in one dimension: Cho and Saul's arc-cosine kernels, the angle from its sine to keep its digits."""
+    """a, w ~ N(0, 1) in one dimension: arc-cosine kernels (Cho, Saul), the angle from its sine to keep its digits."""
     dot = np.outer(x, x) + sigma_b**2
     sine = sigma_b * np.abs(x[:, None] - x[None, :])
     angle = np.arctan2(sine, dot)

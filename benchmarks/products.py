@@ -1,0 +1,96 @@
+"""Claim: a product with the kernel costs about n log n, and how far each method is from its floor.
+
+Cold is the first call of `choose` and of the product, code and data new; warm is the median of repeated products. The
+floor is four real FFTs of the padded size, taken one after the other in the same run. Peak is that of the process.
+Run: python benchmarks/products.py
+"""
+
+import resource
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lfp.laws import Gaussian
+from lfp.operator import Operator
+from lfp.products import NUFFT, GridFFT, Product, choose, grid_fft, nufft
+
+ROUNDS = 7
+RNG = np.random.default_rng(0)
+
+
+def seconds(job, *args) -> float:
+    began = time.perf_counter()
+    jax.block_until_ready(job(*args))
+    return time.perf_counter() - began
+
+
+def warm(job, *args) -> float:
+    return float(np.median([seconds(job, *args) for _ in range(ROUNDS)]))
+
+
+def floor(product: Product) -> float:
+    """Four real FFTs, two forward and two back, of the size that the product pads to."""
+    if not isinstance(product, GridFFT):
+        return float("nan")
+    u = jnp.asarray(RNG.normal(size=(2, *product.sizes)))
+    axes = tuple(range(1, u.ndim))
+    both = jax.jit(lambda u: jnp.fft.irfftn(jnp.fft.rfftn(u, axes=axes), product.sizes, axes))
+    jax.block_until_ready(both(u))
+    return warm(both, u)
+
+
+def row(label: str, build, operator: Operator, x: np.ndarray) -> float:
+    v = jnp.asarray(RNG.normal(size=len(x)))
+    began = time.perf_counter()
+    product = build(operator, x)
+    jax.block_until_ready(product)
+    built = time.perf_counter() - began
+    first, one, least = seconds(product, v), warm(product, v), floor(product)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    share = f"{one / least:5.1f} x floor" if least == least else " " * 13
+    error = f"error {float(product.error):.0e}" if isinstance(product, NUFFT) else "exact"
+    print(
+        f"{label:18} {product.name:24} {len(x):8d} built {built:6.2f} s, first {first:6.3f} s, "
+        f"warm {one * 1e3:9.3f} ms {share} peak {peak:5.2f} GiB {error}",
+        flush=True,
+    )
+    return one
+
+
+def exponent(sizes: list[int], times: list[float]) -> float:
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+
+def line(n: int) -> np.ndarray:
+    return np.linspace(-1, 1, n)[:, None]
+
+
+def square(side: int) -> np.ndarray:
+    axis = np.linspace(-1, 1, side)
+    return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def main() -> None:
+    jax.config.update("jax_enable_x64", True)
+    relu = {d: Operator("relu", b=Gaussian(4.0), dim=d) for d in (1, 2)}
+    sizes = [2**k for k in range(12, 21, 2)]
+    for label, build in (("line, FFT", grid_fft), ("line, prefix", choose)):
+        times = [row(label, build, relu[1], line(n)) for n in sizes]
+        print(f"{label}: cost grows as n^{exponent(sizes, times):.2f}")
+    sides = [64, 128, 256, 512]
+    times = [row("square, FFT", choose, relu[2], square(side)) for side in sides]
+    print(f"square, FFT: cost grows as n^{exponent([s * s for s in sides], times):.2f}")
+    many = [1000, 10_000, 100_000]
+    for tolerance in (1e-4, 1e-6):
+
+        def build(operator: Operator, x: np.ndarray, tolerance: float = tolerance) -> NUFFT:
+            return nufft(operator, x, tolerance=tolerance)
+
+        times = [row(f"scattered, {tolerance:.0e}", build, relu[2], RNG.uniform(-1, 1, (n, 2))) for n in many]
+        print(f"scattered, {tolerance:.0e}: cost grows as n^{exponent(many, times):.2f}")
+
+
+if __name__ == "__main__":
+    main()
