@@ -164,11 +164,11 @@ def _on_panels(edges: np.ndarray, t: np.ndarray, w: np.ndarray) -> Rule:
 def _radial(w: Weight, dim: int, s: np.ndarray) -> Rule:
     """Length r of w in the plane of the points (on the line for dim 1) and its density, at the variable s."""
     if isinstance(w, Gaussian):
-        density = np.exp(-((s / w.scale) ** 2) / 2) / w.scale
-        return s, density * (s / w.scale if dim > 1 else np.sqrt(2 / np.pi))
+        z = s / float(w.scale)
+        return s, np.exp(-(z**2) / 2) / float(w.scale) * (z if dim > 1 else np.sqrt(2 / np.pi))
     if dim == 1:
-        return s, np.full_like(s, 1 / w.bound)
-    return w.bound * np.sin(s), dim * np.sin(s) * np.cos(s) ** (dim - 1)
+        return s, np.full_like(s, 1 / float(w.bound))
+    return float(w.bound) * np.sin(s), dim * np.sin(s) * np.cos(s) ** (dim - 1)
 
 
 def _over_bias(slopes: tuple[float, float], b: Weight, p: np.ndarray, q: np.ndarray) -> Rule:
