@@ -143,7 +143,12 @@ def fast_size(n: int) -> int:
 
 
 def has_nufft() -> bool:
-    """Whether the fast transforms are at hand: jax_finufft is installed and the arrays live on a CPU."""
+    """Whether the fast transforms are at hand: jax_finufft is installed and the arrays live on a CPU.
+
+    Example:
+        >>> has_nufft() in (True, False)
+        True
+    """
     return find_spec("jax_finufft") is not None and jax.default_backend() == "cpu"
 
 

@@ -93,10 +93,7 @@ class _Isotropic(eqx.Module):
         """E f(|w.s|): a function of |s| alone, by quadrature; tabulated for many distances."""
         s = distances(x1, x2)
         nodes, weights = (jnp.asarray(rule, s.dtype) for rule in self.projection(x1.shape[1]))
-
-        def radial(s: Array) -> Array:
-            return accumulate(lambda t: functions(t * s), nodes, weights)
-
+        radial = lambda s: accumulate(lambda t: functions(t * s), nodes, weights)  # noqa: E731
         if s.size <= DIRECT:
             return radial(s)
         top = jax.lax.stop_gradient(jnp.max(s))
@@ -225,10 +222,8 @@ class FixedRadius(_Isotropic):
 class Samples(eqx.Module):
     """A finite set of vectors, equally likely, each with both signs: measured weights, or a set of directions.
 
-    Not isotropic: the kernel averages over w.s. `radial` gives the isotropic law of the same |w|.
-
     Args:
-        vectors: the set, one vector a row; scalars as one column.
+        vectors: one a row, scalars as one column; not isotropic, but for `radial`, which knows |w| alone.
 
     Raises:
         InputError: an empty set, a value that is not finite, or a dimension that is not that of the vectors.
@@ -243,8 +238,8 @@ class Samples(eqx.Module):
 
     def __check_init__(self) -> None:
         """Refuse an empty set and values that are not finite."""
+        _checks.integer("len(vectors)", len(self.vectors), 1)
         if not isinstance(self.vectors, Tracer):
-            _checks.integer("len(vectors)", len(self.vectors), 1)
             _checks.finite("vectors", np.asarray(self.vectors))
 
     def sample(self, key: PRNGKeyArray, count: int, dim: int = 1) -> Float[Array, "count dim"]:
@@ -267,7 +262,7 @@ class Samples(eqx.Module):
 
     def covariance(self, dim: int = 1) -> Float[Array, "dim dim"]:
         """Mean of w w^T."""
-        return self._of(dim).T @ self._of(dim) / len(self.vectors)
+        return jnp.matmul(self._of(dim).T, self._of(dim), precision="highest") / len(self.vectors)
 
     def directional(self, q: float, x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "n m"]:
         """Mean of |w.(x1 - x2)|^q."""

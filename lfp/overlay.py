@@ -223,7 +223,9 @@ def curves(prediction: Prediction, training: Trajectory) -> Any:
 
     Example:
         >>> from lfp.domains import Circle
-        >>> guess = predict(sum_of_modes(Circle(), 8, [1]), TwoLayer(8), np.arange(3))
+        >>> p, s = sum_of_modes(Circle(), 8, [1]), np.arange(3)
+        >>> f = Trajectory(s, (1 - 0.5 ** s)[None, :, None] * p.y, p.x)
+        >>> guess = Prediction(p, GradientDescent(0.1), "ntk", {"ntk": f})
         >>> sorted(curves(guess, guess.theory).f_theory.dims)
         ['point', 'theory_run', 'theory_step']
     """
@@ -244,7 +246,9 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory) -> None:
         >>> import tempfile
         >>> from lfp.domains import Circle
         >>> folder = Path(tempfile.mkdtemp())
-        >>> guess = predict(sum_of_modes(Circle(), 8, [1]), TwoLayer(8), np.arange(3))
+        >>> p, s = sum_of_modes(Circle(), 8, [1]), np.arange(3)
+        >>> f = Trajectory(s, (1 - 0.5 ** s)[None, :, None] * p.y, p.x)
+        >>> guess = Prediction(p, GradientDescent(0.1), "ntk", {"ntk": f})
         >>> draw(folder, guess, guess.theory)
         >>> sorted(path.stem for path in folder.glob("*.png"))
         ['heatmap', 'overlay', 'snapshots']

@@ -95,6 +95,7 @@ def test_instant_residual_never_sees_the_null_space():
     np.testing.assert_allclose(instant.at(X1) - Y[None], instant.residual, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_finite_tends_to_instant_as_the_biases_spread():
     """The limits approach each other as sigma_b^-1: K_LFP shrinks like p_b(0), K_0 keeps its linear part."""
     between, gaps = np.linspace(-0.9, 0.9, 20)[:, None], []
@@ -114,6 +115,7 @@ def test_transform_is_the_integral_of_the_solution():
     np.testing.assert_allclose(solution.transform(xi), expected, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_transform_in_the_plane():
     """d = 2: the tail is algebraic, so a wide Gaussian window stands in for the plane; its width bounds the error."""
     op = Operator("gaussian", Gaussian(1.0), FixedRadius(2.0), Gaussian(4.0), 2)

@@ -34,6 +34,7 @@ def sampled_spread(p, network, law, count):
     return [probe(one, p).spread() for one in both]
 
 
+@pytest.mark.slow
 def test_per_neuron_spread_is_that_of_many_networks():
     """Circle and line, with and without antisymmetric pairs: within 25 %, 4 sampling errors of 150 networks."""
     for p, asi in ((sum_of_modes(Circle(), 16, [1, 2, 3]), True), (sum_of_modes(Line(), 16, [1, 3]), False)):

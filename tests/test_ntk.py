@@ -230,6 +230,7 @@ def test_uniform_relu_in_more_dimensions(dim):
     np.testing.assert_allclose(value, flat / 2 + three * distance**3 / (24 * cover), rtol=0, atol=1e-10 * cover**2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dim", [2, 3])
 def test_uniform_tanh_in_more_dimensions(dim):
     network = TwoLayer(2, "tanh", w=Uniform(1.0), b=Uniform(1.0))
@@ -308,7 +309,7 @@ LIMITS = {
 }
 
 
-@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("name", ["relu", *(pytest.param(n, marks=pytest.mark.slow) for n in LIMITS if n != "relu")])
 def test_empirical_converges_to_analytic_as_the_root_of_the_width(name):
     exact = np.asarray(ntk.kernel(LIMITS[name](2))(SPACE))
     widths = [16, 64, 256]
@@ -380,6 +381,7 @@ def test_float32_stays_float32(network):
     np.testing.assert_allclose(got, double, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_user_functions():
     x = SPACE[:2]
     np.testing.assert_allclose(

@@ -240,11 +240,11 @@ def test_nothing_a_number_cannot_be_reaches_json(tmp_path):
 
 
 def test_large_circle_grid_needs_no_dense_matrix():
-    """FFT of one row: 20000 points are predicted; what needs a dense matrix is left out and said to be missing."""
+    """FFT of one row: 10000 points are predicted; what needs a dense matrix is left out and said to be missing."""
     from lfp import Circle, TwoLayer, predict, sum_of_modes
 
-    made = predict(sum_of_modes(Circle(), 20_000, [1]), TwoLayer(8), np.array([0, 1]))
+    made = predict(sum_of_modes(Circle(), 10_000, [1]), TwoLayer(8), np.array([0, 1]))
     assert made.band is None
     assert set(made.curves) == {"ntk", "flow"}
     with pytest.raises(InputError, match="GiB"):
-        predict(sum_of_modes(Circle(), 20_000, [1]), TwoLayer(8), np.array([0, 1]), theory="empirical")
+        predict(sum_of_modes(Circle(), 10_000, [1]), TwoLayer(8), np.array([0, 1]), theory="empirical")
