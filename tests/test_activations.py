@@ -95,6 +95,7 @@ def test_numerical_transform_of_a_smooth_function(name):
     np.testing.assert_allclose(found.slope_profile(u), which.transform.slope_profile(u), rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_numerical_transform_with_kinks():
     """leaky relu (a jump of the slope) over four decades; a hat with two kinks: F[hat] = (sin(pi eta) / pi eta)^2."""
     leaky = activation("leaky_relu")

@@ -154,6 +154,7 @@ def test_empirical_theory_of_a_deep_network():
     assert report.d_sup < 0.02 < report.budget()["ntk_vs_empirical"]
 
 
+@pytest.mark.slow
 def test_lfp_theory_of_widely_spread_biases():
     """sigma_b = 6 on the line: the LFP operator predicts as the NTK does; sigma_b = 1 it does not (control)."""
     p, steps = sum_of_modes(Line(), 32, [1, 2]), log_steps(300, 25)

@@ -50,7 +50,7 @@ def test_steps_of_gradient_descent():
 
 
 @pytest.mark.parametrize("treatment", TREATMENTS)
-@pytest.mark.parametrize("x", [X1, X2], ids=["d=1", "d=2"])
+@pytest.mark.parametrize("x", [X1, pytest.param(X2, marks=pytest.mark.slow)], ids=["d=1", "d=2"])
 def test_krylov_is_exact(x, treatment):
     """Residual and values elsewhere agree to the tolerance."""
     op, times = operator(dim=x.shape[1]), np.array([0.1, 1.0, 100.0])

@@ -280,6 +280,7 @@ def test_empirical_kernel_is_that_of_the_full_jacobian(name):
     np.testing.assert_allclose(product(v), rectangle @ v, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_blocks_do_not_change_the_kernel(monkeypatch):
     network = MLP(17, 2)
     params = network.init(jax.random.key(0), 3)
@@ -328,6 +329,7 @@ def test_empirical_converges_to_analytic_as_the_root_of_the_width(name):
     assert np.polyfit(np.log(widths), np.log(stalled), 1)[0] > -0.3
 
 
+@pytest.mark.slow
 def test_features_are_the_kernel_neuron_by_neuron():
     network = TwoLayer(40, "silu", w=Uniform(2.0), alpha=7.0)
     params = network.init(jax.random.key(3), 3)

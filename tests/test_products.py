@@ -63,6 +63,7 @@ def test_fft_to_other_points_of_the_grid():
     assert relative(products.grid_fft(operator, x, x_test), operator, x, x_test) < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "part"), [("relu", "lfp"), ("leaky_relu", "finite")])
 def test_prefix_sums_are_the_matrix(name, part):
     operator = Operator(name, Uniform(2.0), FixedRadius(1.5), Gaussian(4.0))
@@ -84,6 +85,7 @@ def test_prefix_sums_of_a_million_points():
     assert np.abs(found - expected).max() / np.abs(expected).max() < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["finite", "lfp"])
 def test_direct_is_the_matrix(part, monkeypatch):
     monkeypatch.setattr(products, "_CHUNK", 1000)  # several chunks, the last one not full

@@ -59,6 +59,7 @@ def test_lazy_training_follows_the_empirical_kernel():
     np.testing.assert_allclose(slopes, -1, atol=0.2)
 
 
+@pytest.mark.slow
 def test_float32_and_float64_start_alike_and_stay_close():
     """The same weights, rounded; curves within .002 of the largest value."""
     p = sum_of_modes(Circle(), 32, [1, 3, 5])
