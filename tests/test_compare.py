@@ -145,6 +145,7 @@ def test_report_prints_every_mode(runs):
     assert lines[-1].startswith("holds: measured D_sup")
 
 
+@pytest.mark.slow
 def test_empirical_theory_of_a_deep_network():
     """Depth 2, width 64: the kernel at initialisation predicts each network; infinite width does not (control)."""
     p, network, steps = sum_of_modes(Circle(), 16, [1, 2]), MLP(64, 2, alpha=100.0), log_steps(200, 20)

@@ -261,7 +261,9 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in ("MLP", "two layers, uniform") else []) for n in NETWORKS]
+)
 def test_empirical_kernel_is_that_of_the_full_jacobian(name):
     network = NETWORKS[name]
     params = network.init(jax.random.key(1), 3)

@@ -194,6 +194,7 @@ def test_bad_input_is_one_line_and_nothing_written(tmp_path, capsys, arguments, 
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_divergence_is_allowed_only_on_request(tmp_path, capsys):
     """Beyond the limit: refused with the largest stable value; --allow-divergence runs, and fails in one line."""
     line = refused(capsys, *SMALL, "--lr", "1e3", "--out", str(tmp_path / "a"))
@@ -204,6 +205,7 @@ def test_divergence_is_allowed_only_on_request(tmp_path, capsys):
     assert "training diverged" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_full_disk_is_one_line(tmp_path):
     """No room for any file: exit 2 and one line, nothing half written."""
     script = (

@@ -38,7 +38,12 @@ def as_matrix(product, n: int) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("name", "dim", "part"),
-    [("relu", 1, "finite"), ("relu", 2, "finite"), ("relu", 3, "lfp"), ("tanh", 2, "lfp"), ("tanh", 3, "finite")],
+    [
+        ("relu", 1, "finite"),
+        ("relu", 2, "finite"),
+        ("tanh", 2, "lfp"),
+        pytest.param("tanh", 3, "finite", marks=pytest.mark.slow),
+    ],
 )
 def test_fft_is_the_matrix_in_any_order_of_the_rows(name, dim, part):
     operator, x = Operator(name, b=Gaussian(4.0), dim=dim), lattice(dim)
