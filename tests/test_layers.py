@@ -19,6 +19,8 @@ ROWS = [
     ["averages"],
     ["ntk", "operator", "regularizers"],
     ["products", "training"],
+    ["structured", "nufft"],
+    ["choice"],
     ["spectra"],
     ["solver"],
     ["probes", "generalization", "fluctuations"],
