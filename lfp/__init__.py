@@ -7,13 +7,14 @@ from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
 from lfp.fluctuations import fluctuations as fluctuations
 from lfp.laws import Gaussian as Gaussian, Uniform as Uniform
+from lfp.methods import Exact as Exact, Krylov as Krylov
 from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer
 from lfp.ntk import empirical_kernel as empirical_kernel, kernel as kernel
 from lfp.operator import Operator as Operator
 from lfp.prediction import Prediction as Prediction, laziness as laziness, predict as predict
 from lfp.probes import probe as probe
 from lfp.problems import problem as problem, scan_line as scan_line, sum_of_modes as sum_of_modes
-from lfp.solver import Exact as Exact, Krylov as Krylov, evolve as evolve, solve as solve
+from lfp.solver import evolve as evolve, solve as solve
 from lfp.spectra import gram_spectrum as gram_spectrum, spectrum as spectrum
 from lfp.training import train as train
 from lfp.trajectory import Trajectory as Trajectory, log_steps as log_steps
