@@ -44,7 +44,7 @@ def choose(
     """
     sources, targets = points_of(operator, x, x_test)
     part_of(operator, part)
-    if operator.dim == 1 and operator.spline() is not None:
+    if operator.dim == 1 and operator.is_spline:
         return prefix_sums(operator, x, x_test, part)
     where = fourier.grid(np.asarray(sources)) if operator.dim <= 3 else None
     if where is not None and fourier.indices(np.asarray(targets), where.origin, where.step) is not None:

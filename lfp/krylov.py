@@ -25,18 +25,27 @@ _SIZES = (32, 96, 256, 768, 2048)  # of T when it is decomposed: few, since each
 
 
 class Applied(eqx.Module):
-    """f_t(A) v and what it took.
+    """f_t(A) v = summary @ basis, and what it took.
 
     Args:
-        values: f_t(A) v, one row per t.
+        summary: one row per t.
+        basis: what its columns stand for, in n numbers each; None where the summary is f_t(A) v itself.
         error: estimated error of every row, relative to |v| max |f_t| over the spectrum: the larger of two changes
             (over the last stage, and by one more row of T with a rate at 0), and what rounding of A by 16 eps |A| does.
         products: products with A.
     """
 
-    values: Float[Array, "t n"]
+    summary: Float[Array, "t k"]
+    basis: Float[Array, "k n"] | None
     error: Float[Array, " t"]
     products: Int[Array, ""]
+
+    @property
+    def values(self) -> Float[Array, "t n"]:
+        """f_t(A) v, one row per t."""
+        if self.basis is None:
+            return self.summary
+        return jnp.matmul(self.summary, self.basis, precision="highest")
 
 
 class _State(eqx.Module):
@@ -104,8 +113,7 @@ def apply_functions(
 
     rows = jax.eval_shape(family, jax.ShapeDtypeStruct((1,), vector.dtype)).shape[0]
     state, stages = _lanczos(product, vector, check, rows, max_depth)
-    values = jnp.linalg.norm(vector) * jnp.matmul(state.summary, state.basis, precision="highest")
-    return Applied(values, state.error, stages[state.stage])
+    return Applied(jnp.linalg.norm(vector) * state.summary, state.basis, state.error, stages[state.stage])
 
 
 def largest_rate(

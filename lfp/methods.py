@@ -63,7 +63,7 @@ class Exact(eqx.Module):
         """f_t(A) v = V f_t(rates) V^T v; what rounding made negative counts as 0."""
         matrix = jax.vmap(product)(jnp.eye(len(vector), dtype=vector.dtype))
         values = _exact((matrix + matrix.T) / 2, vector, family)
-        return Applied(values, jnp.zeros(len(values), vector.dtype), jnp.asarray(len(vector)))
+        return Applied(values, None, jnp.zeros(len(values), vector.dtype), jnp.asarray(len(vector)))
 
 
 class Krylov(eqx.Module):

@@ -156,11 +156,14 @@ def _evolve(
         return project(root * kernel(root * project(v)))
 
     applied = method.apply(product, project(-root * y), Law(dynamics, steps))
-    # what rounding left in the null space would grow with t
-    left, summed = jnp.split(jax.lax.map(project, applied.values), 2)
-    coefficients, residual = -root[None, :] * summed, left / root[None, :]
+    if basis.shape[1]:  # what rounding left in the null space would grow with t
+        clean = (lambda a: a.summary) if applied.basis is None else (lambda a: a.basis)
+        applied = eqx.tree_at(clean, applied, jax.lax.map(project, clean(applied)))
+    # by halves, and scaled where they lie: with 10^6 points every copy counts
+    left, summed = (eqx.tree_at(lambda a: a.summary, applied, half) for half in jnp.split(applied.summary, 2))
+    residual, coefficients = left.values / root[None, :], summed.values * -root[None, :]
     # beta from sqrt(P) basis beta = sqrt(P) (y + u - K v), seen along the frame; K is symmetric
-    seen = ((left + (root * y)[None, :]) @ frame) - coefficients @ jax.lax.map(kernel, (root[:, None] * frame).T).T
+    seen = ((residual + y[None, :]) * root[None, :]) @ frame - coefficients @ jax.lax.map(kernel, (root[:, None] * frame).T).T
     polynomial = jax.scipy.linalg.solve_triangular(triangle, seen.T, lower=False).T
     # v^T K v = v^T (h - P beta) = v^T (y + u)
     norm = jnp.sqrt(jnp.maximum(jnp.sum(coefficients * (residual + y[None, :]), axis=1), 0.0))

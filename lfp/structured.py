@@ -81,8 +81,8 @@ def prefix_sums(operator: Operator, x: Points, x_test: Targets | None = None, pa
         >>> prefix_sums(Operator("relu"), x)(jnp.ones(3)).shape
         (3,)
     """
-    spline, same = operator.spline(), x_test is None
-    if spline is None or operator.dim != 1:
+    same = x_test is None
+    if not operator.is_spline or operator.dim != 1:
         msg = f"operator={operator.activation.name} in {operator.dim} d has no prefix sums; allowed: splines in 1 d"
         raise _checks.InputError(msg)
     x, x_test = points_of(operator, x, x_test)
