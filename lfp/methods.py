@@ -62,8 +62,10 @@ class Exact(eqx.Module):
     def apply(self, product: Product, vector: Float[Array, " n"], family: Family) -> Applied:
         """f_t(A) v = V f_t(rates) V^T v; what rounding made negative counts as 0."""
         matrix = jax.vmap(product)(jnp.eye(len(vector), dtype=vector.dtype))
-        values = _exact((matrix + matrix.T) / 2, vector, family)
-        return Applied(values, None, jnp.zeros(len(values), vector.dtype), jnp.asarray(len(vector)))
+        matrix = (matrix + matrix.T) / 2
+        values = _exact(matrix, vector, family)
+        bound = jnp.max(jnp.sum(jnp.abs(matrix), axis=1))
+        return Applied(values, None, jnp.zeros(len(values), vector.dtype), jnp.asarray(len(vector)), bound)
 
 
 class Krylov(eqx.Module):

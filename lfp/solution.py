@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Int
 
 from lfp import _checks
 from lfp.choice import choose
@@ -27,7 +27,7 @@ class Solution(eqx.Module):
         polynomial: beta, in the basis of `operator.null_space`; empty for `finite`.
         norm: FP-norm of h_t - h_0: sqrt(v^T K v).
         error: estimated error of the residual, relative to its start: that of the method and that of the product.
-        products: products with the kernel that it took.
+        products: products with the kernel that each time took.
         product: which product that was.
         treatment: `finite` or `instant`.
     """
@@ -41,7 +41,7 @@ class Solution(eqx.Module):
     polynomial: Float[Array, "t k"]
     norm: Float[Array, " t"]
     error: Float[Array, " t"]
-    products: int = eqx.field(static=True)
+    products: Int[Array, " t"]
     product: str = eqx.field(static=True)
     treatment: str = eqx.field(static=True)
 

@@ -4,13 +4,15 @@
 limit, and follows the solution at other points and at any frequency.
 """
 
+import contextlib
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Num
 
 from lfp import _checks
@@ -109,30 +111,51 @@ def evolve(
     """
     _checks.choice("treatment", treatment, TREATMENTS)
     data = _data(x, y, weights, start, times)
-    part: Part = "finite" if treatment == "finite" else "lfp"
-    n, dtype = len(data.x), data.x.dtype
-    basis = operator.null_space(data.x) if treatment == "instant" else jnp.zeros((n, 0), dtype)
-    _check_basis(basis)
-    method = (Exact() if n <= LARGEST_EXACT else Krylov()) if method is None else method
+    method = (Exact() if len(data.x) <= LARGEST_EXACT else Krylov()) if method is None else method
     dynamics = GradientFlow(1.0) if dynamics is None else dynamics
-    if product is None:
-        if isinstance(method, Exact):
-            refuse_dense(n)
-        tolerance = method.tolerance if isinstance(method, Krylov) else 1e-8
-        product = (
-            dense(operator, data.x, part=part)
-            if isinstance(method, Exact)
-            else choose(operator, data.x, part=part, tolerance=tolerance)
-        )
-    finite = data.times[jnp.isfinite(data.times)]
-    parts = [_evolve(product, data.y, data.weights, basis, finite, dynamics, method)] if len(finite) else []
+    if np.isinf(data.times).any():
+        refuse_dense(len(data.x))
+    # what does not depend on traced values is worked out now, also where y is traced
+    known = contextlib.nullcontext() if _is_traced(operator) else jax.ensure_compile_time_eval()
+    with known:
+        if product is None:
+            product = _product(operator, data.x, "finite" if treatment == "finite" else "lfp", method)
+        basis = _basis(operator, data.x, treatment)
+    finite = jnp.asarray(data.times[np.isfinite(data.times)])
+    parts = []
+    if len(finite):
+        parts.append(_evolve(product, data.y, jnp.asarray(data.weights), basis, finite, dynamics, method))
     if len(finite) < len(data.times):
         parts.append(limit(product, data.y, basis))
-    rows = [jnp.concatenate(column) for column in zip(*(one[:5] for one in parts), strict=True)]
-    taken = sum(int(one[5]) for one in parts)
-    return Solution(
-        operator, data.x, data.weights, data.times, *rows, products=taken, product=product.name, treatment=treatment
-    )
+    rows = [jnp.concatenate(column) for column in zip(*parts, strict=True)]
+    where = (jnp.asarray(data.x), jnp.asarray(data.weights), jnp.asarray(data.times))
+    return Solution(operator, *where, *rows, product=product.name, treatment=treatment)
+
+
+def _product(operator: Operator, x: np.ndarray, part: Part, method: Method) -> Product:
+    if isinstance(method, Exact):
+        refuse_dense(len(x))
+        return dense(operator, x, part=part)
+    return choose(operator, x, part=part, tolerance=method.tolerance if isinstance(method, Krylov) else 1e-8)
+
+
+def _basis(operator: Operator, x: np.ndarray, treatment: str) -> Array:
+    """The null space at the points, for `instant`; refuses points that do not determine it."""
+    if treatment == "finite":
+        return jnp.zeros((len(x), 0), x.dtype)
+    basis = operator.null_space(jnp.asarray(x))
+    rank = int(jnp.linalg.matrix_rank(basis)) if basis.shape[1] else 0
+    if rank < basis.shape[1]:
+        msg = (
+            f"treatment='instant' with {len(x)} points that determine {rank} of the {basis.shape[1]} functions of the "
+        )
+        msg += "null space; allowed: points in general position, or treatment='finite'"
+        raise _checks.InputError(msg)
+    return basis
+
+
+def _is_traced(tree: object) -> bool:
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 @eqx.filter_jit
@@ -163,66 +186,68 @@ def _evolve(
     left, summed = (eqx.tree_at(lambda a: a.summary, applied, half) for half in jnp.split(applied.summary, 2))
     residual, coefficients = left.values / root[None, :], summed.values * -root[None, :]
     # beta from sqrt(P) basis beta = sqrt(P) (y + u - K v), seen along the frame; K is symmetric
-    seen = ((residual + y[None, :]) * root[None, :]) @ frame - coefficients @ jax.lax.map(kernel, (root[:, None] * frame).T).T
+    seen = ((residual + y[None, :]) * root[None, :]) @ frame - coefficients @ jax.lax.map(
+        kernel, (root[:, None] * frame).T
+    ).T
     polynomial = jax.scipy.linalg.solve_triangular(triangle, seen.T, lower=False).T
     # v^T K v = v^T (h - P beta) = v^T (y + u)
     norm = jnp.sqrt(jnp.maximum(jnp.sum(coefficients * (residual + y[None, :]), axis=1), 0.0))
-    return residual, coefficients, polynomial, norm, applied.error[: len(steps)], applied.products
+    # |p_s(A + E) - p_s(A)| <= 1 - p_s(|E|) for a flow: what an error of the kernel does to the solution by then
+    missing = jnp.asarray(kernel.error, y.dtype) * applied.largest
+    error = applied.error[: len(steps)] + jnp.abs(dynamics.learned(missing[None], steps)[:, 0])
+    taken = jnp.full(len(steps), applied.products)
+    return residual, coefficients, polynomial, norm, error, taken
 
 
 class _Data(NamedTuple):
-    """Checked data: y stands for y - h_0, repeated points are merged."""
+    """Checked data: y stands for y - h_0, repeated points are merged. Only y may be traced."""
 
-    x: Array
-    y: Array
-    weights: Array
-    times: Array
+    x: Float[np.ndarray, "n d"]
+    y: Float[Array, " n"]
+    weights: Float[np.ndarray, " n"]
+    times: Float[np.ndarray, " t"]
 
 
-def _data(x: object, y: object, weights: object, start: object, times: object) -> _Data:
-    points = jnp.asarray(x)
+def _data(x: Any, y: Any, weights: Any, start: Any, times: Any) -> _Data:
+    points = np.asarray(x)
+    points = points if jnp.issubdtype(points.dtype, jnp.floating) else points.astype(float)
+    # the precision of x, but for float64 where JAX has it switched off
+    points = points.astype(jax.dtypes.canonicalize_dtype(points.dtype))
+    shares = np.full(len(points), 1 / len(points)) if weights is None else np.asarray(weights)
+    steps = np.asarray(times, points.dtype)
+    _check_data({"x": points, "y": y, "weights": shares, "start": y if start is None else start})
+    if not len(steps) or np.isnan(steps).any() or steps[0] < 0 or (np.diff(steps) <= 0).any():
+        msg = f"times={steps.tolist()} must increase from 0 or above, infinity last"
+        raise _checks.InputError(msg)
     targets = jnp.asarray(y, points.dtype)
-    shares = (
-        jnp.full(len(points), 1 / len(points), points.dtype) if weights is None else jnp.asarray(weights, points.dtype)
-    )
-    first = jnp.zeros_like(targets) if start is None else jnp.asarray(start, points.dtype)
-    steps = jnp.asarray(times, points.dtype)
-    _check_data(points, targets, shares, first, steps)
-    return _Data(*_merged(points, targets - first, shares), steps)
+    if start is not None:
+        targets = targets - jnp.asarray(start, points.dtype)
+    return _Data(*_merged(points, targets, shares.astype(points.dtype)), steps)
 
 
-def _merged(x: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
+def _merged(x: np.ndarray, y: Array, weights: np.ndarray) -> tuple[np.ndarray, Array, np.ndarray]:
     """Points that repeat once, with the mean of their targets and the sum of their weights."""
-    _, first, inverse = np.unique(np.asarray(x), axis=0, return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(x, axis=0, return_index=True, return_inverse=True)
     if len(first) == len(x):
         return x, y, weights
     warnings.warn(f"{len(x) - len(first)} repeated x merged with weights", stacklevel=4)
     order = np.argsort(first)
-    place = jnp.asarray(np.argsort(order)[inverse.ravel()])  # in the order in which they first came
-    total = jnp.zeros(len(first), x.dtype).at[place].add(weights)
+    place = np.argsort(order)[inverse.ravel()]  # in the order in which they first came
+    total = np.zeros(len(first), x.dtype)
+    np.add.at(total, place, weights)
     mean = jnp.zeros(len(first), x.dtype).at[place].add(weights * y) / total
-    return x[jnp.asarray(first[order])], mean, total
+    return x[first[order]], mean, total
 
 
-def _check_data(x: Array, y: Array, weights: Array, start: Array, times: Array) -> None:
-    for name, array in (("x", x), ("y", y), ("weights", weights), ("start", start)):
-        _checks.finite(name, np.asarray(array))
-        if len(array) != len(x) or array.ndim != (2 if name == "x" else 1):
-            msg = f"{name} has shape {array.shape} for {len(x)} points; allowed: one row or number a point"
+def _check_data(arrays: dict[str, Any]) -> None:
+    count = len(arrays["x"])
+    for name, array in arrays.items():
+        if not isinstance(array, Tracer):
+            _checks.finite(name, np.asarray(array))
+        if len(array) != count or array.ndim != (2 if name == "x" else 1):
+            msg = f"{name} has shape {array.shape} for {count} points; allowed: one row or number a point"
             raise _checks.InputError(msg)
-    if not bool((weights > 0).all()):
+    weights = arrays["weights"]
+    if not (weights > 0).all():
         msg = f"weights={float(weights.min())} must be positive everywhere"
-        raise _checks.InputError(msg)
-    steps = np.asarray(times)
-    if not len(steps) or np.isnan(steps).any() or steps[0] < 0 or (np.diff(steps) <= 0).any():
-        msg = f"times={steps.tolist()} must increase from 0 or above, infinity last"
-        raise _checks.InputError(msg)
-
-
-def _check_basis(basis: Array) -> None:
-    n, k = basis.shape
-    rank = int(jnp.linalg.matrix_rank(basis)) if k else 0
-    if rank < k:
-        msg = f"treatment='instant' with {n} points that determine {rank} of the {k} functions of the null space; "
-        msg += "allowed: points in general position, or treatment='finite'"
         raise _checks.InputError(msg)

@@ -46,5 +46,5 @@ def _dense(product: Product, y: Array, basis: Array) -> tuple[Array, ...]:
         v = vectors @ (jnp.where(rates > floor, 1 / jnp.where(rates > floor, rates, 1.0), 0.0) * (vectors.T @ y))
         beta = jnp.zeros(0, y.dtype)
     norm = jnp.sqrt(jnp.maximum(v @ gram @ v, 0.0))
-    rows = (gram @ v + basis @ beta - y, v, beta, norm, jnp.zeros((), y.dtype))
-    return *(row[None] for row in rows), jnp.asarray(0)
+    rows = (gram @ v + basis @ beta - y, v, beta, norm, jnp.zeros((), y.dtype), jnp.asarray(n))
+    return tuple(row[None] for row in rows)
