@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from lfp import _checks
+from lfp import _checks, equation
+from lfp.equation import Equation
 from lfp.overlay import Overlay, run
 from lfp.training import Progress
 
@@ -53,7 +54,40 @@ def overlay(
     return job
 
 
-COMMANDS = {"overlay": overlay}
+def solve(
+    settings: Annotated[Equation, tyro.conf.arg(name="")],
+    out: Path = Path("solve"),
+    json: bool = False,
+    force: bool = False,
+) -> Job:
+    """Solve the LFP equation for data or an image, in time and at the limit; no network is trained.
+
+    Args:
+        settings: data, operator, times.
+        out: folder for config.json, result.json, curves.nc and the pictures
+        json: print result.json to stdout, and nothing else there
+        force: take over a folder that holds another run
+
+    Returns:
+        The job; calling it runs the command and gives its exit code.
+
+    Example:
+        >>> callable(solve(Equation(image="china")))
+        True
+    """
+
+    def job() -> int:
+        result = equation.run(settings, out, force=force, say=_say)
+        if json:
+            print((out / "result.json").read_text(), end="")  # noqa: T201
+        else:
+            _show_solution(result, out)
+        return 0
+
+    return job
+
+
+COMMANDS = {"overlay": overlay, "solve": solve}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FloatingPointError as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
-        return _fail("interrupted before training began", INTERRUPTED)
+        return _fail("interrupted", INTERRUPTED)
 
 
 def _parse(arguments: Sequence[str]) -> Job:
@@ -146,6 +180,21 @@ def _show(result: dict[str, Any], out: Path) -> None:
     console.print(
         f"kernel drift {result['kernel_drift']:.2g}; {result['seconds']:.0f} s; results in {out}/", highlight=False
     )
+
+
+def _show_solution(result: dict[str, Any], out: Path) -> None:
+    """The table of times, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="the LFP equation, per time")
+    for head in ("flow time", "rms residual", "FP-norm"):
+        table.add_column(head, justify="right")
+    for row in zip(result["times"], result["rms_residual"], result["fp_norm"], strict=True):
+        table.add_row(*(f"{value:.4g}" for value in row))
+    console = Console()
+    console.print(table)
+    console.print(f"{result['products']} products, {result['seconds']:.1f} s; results in {out}/", highlight=False)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,19 @@ class Trajectory(eqx.Module):
             return cls.from_xarray(data.load())
 
 
+def labelled(coords: dict[str, Any], **arrays: Any) -> Any:
+    """An xarray.Dataset of (dimensions, values) pairs.
+
+    Example:
+        >>> labelled({"time": [0.0, 1.0]}, norm=(("time",), np.zeros(2))).norm.dims
+        ('time',)
+    """
+    import xarray as xr
+
+    data = {name: (dims, np.asarray(values)) for name, (dims, values) in arrays.items()}
+    return xr.Dataset(data, coords=coords)
+
+
 def save(path: str | Path, data: Any) -> None:
     """Write an xarray.Dataset as netCDF, whole or not at all.
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "lfp"
 # A file imports from earlier rows only; files of a row do not import each other. Not every file exists yet.
 ROWS = [
     ["_checks", "_files", "_neural_tangents", "quadrature"],
-    ["trajectory", "fourier", "krylov", "dynamics", "laws", "results", "transforms", "numerical"],
+    ["trajectory", "fourier", "krylov", "dynamics", "laws", "results", "transforms", "numerical", "images"],
     ["activations", "domains"],
     ["networks", "problems", "dual"],
     ["averages"],
@@ -27,7 +27,7 @@ ROWS = [
     ["prediction"],
     ["compare"],
     ["plotting"],
-    ["overlay"],
+    ["overlay", "equation"],
     ["cli"],
 ]
 ROW = {name: i for i, row in enumerate(ROWS) for name in row}
@@ -38,7 +38,8 @@ OWNERS = {
     "xarray": {"trajectory"},
     "jax_finufft": {"fourier"},
     "matfree": {"krylov"},
-    "sklearn": {"problems"},
+    "sklearn": {"problems", "images"},
+    "PIL": {"images"},
     "optax": {"training"},
     "orbax": {"training"},
     "diffrax": {"solver"},
