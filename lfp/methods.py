@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from lfp import _checks
-from lfp.dynamics import Dynamics
+from lfp.dynamics import Dynamics, GradientFlow
 from lfp.krylov import Applied, Family, Product, apply_functions
 
 
@@ -91,6 +91,58 @@ class Krylov(eqx.Module):
             return _without_derivative(product(v))
 
         return apply_functions(fixed, _without_derivative(vector), family, self.tolerance, self.max_depth)
+
+
+class Implicit(eqx.Module):
+    """An implicit Runge-Kutta method (Kvaerno 5, diffrax) with matrix-free linear solves: a cross-check of the others.
+
+    Args:
+        tolerance: of a step, relative and absolute.
+
+    Raises:
+        InputError: more than 2048 numbers, or a law that is no gradient flow.
+
+    Example:
+        >>> from lfp.dynamics import GradientFlow
+        >>> law = Law(GradientFlow(1.0), jnp.array([0.0, 1.0]))
+        >>> bool(jnp.allclose(Implicit().apply(lambda v: 2 * v, jnp.ones(2), law).values[1], jnp.exp(-2.0), atol=1e-7))
+        True
+    """
+
+    tolerance: float = eqx.field(static=True, default=1e-9)
+
+    def apply(self, product: Product, vector: Float[Array, " n"], family: Family) -> Applied:
+        """exp(-t A) v and its integral over t, stepped in time; `products` are the steps."""
+        import diffrax
+        import lineax
+        import optimistix
+
+        if not isinstance(family, Law) or not isinstance(family.dynamics, GradientFlow) or len(vector) > _LARGEST_ODE:
+            msg = f"method=Implicit() with {len(vector)} numbers and {type(family).__name__}; "
+            msg += f"allowed: gradient flow of at most {_LARGEST_ODE}"
+            raise _checks.InputError(msg)
+        times = family.dynamics.lr * jnp.asarray(family.steps, vector.dtype)
+        inner = self.tolerance / 10
+        finder = optimistix.Newton(inner, inner, linear_solver=lineax.GMRES(inner, inner, restart=50))
+        solved = diffrax.diffeqsolve(
+            diffrax.ODETerm(lambda t, y, args: (-product(y[0]), y[0])),  # noqa: ARG005
+            diffrax.Kvaerno5(root_finder=finder),
+            t0=0.0,
+            t1=times[-1],
+            dt0=None,
+            y0=(vector, jnp.zeros_like(vector)),
+            saveat=diffrax.SaveAt(ts=times),
+            stepsize_controller=diffrax.PIDController(self.tolerance, self.tolerance),
+            max_steps=100_000,
+        )
+        assert solved.ys is not None
+        rows = 2 * len(times)
+        error = jnp.full(rows, self.tolerance, vector.dtype)
+        largest = jnp.zeros((), vector.dtype)
+        return Applied(jnp.concatenate(solved.ys), None, error, solved.stats["num_steps"], largest)
+
+
+_LARGEST_ODE = 2048  # real and imaginary parts of 1024 frequencies
 
 
 @eqx.filter_custom_jvp
