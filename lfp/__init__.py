@@ -13,7 +13,13 @@ from lfp.ntk import empirical_kernel as empirical_kernel, kernel as kernel
 from lfp.operator import Operator as Operator
 from lfp.prediction import Prediction as Prediction, laziness as laziness, predict as predict
 from lfp.probes import probe as probe
-from lfp.problems import problem as problem, scan_line as scan_line, sum_of_modes as sum_of_modes
+from lfp.problems import (
+    Points as Points,
+    merge as merge,
+    problem as problem,
+    scan_line as scan_line,
+    sum_of_modes as sum_of_modes,
+)
 from lfp.solver import evolve as evolve, solve as solve
 from lfp.spectra import gram_spectrum as gram_spectrum, spectrum as spectrum
 from lfp.training import train as train
