@@ -6,6 +6,7 @@ from lfp.compare import Report as Report, compare as compare, kernel_drift as ke
 from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
 from lfp.fluctuations import fluctuations as fluctuations
+from lfp.generalization import a_priori_bound as a_priori_bound, fp_norm as fp_norm
 from lfp.laws import Gaussian as Gaussian, Uniform as Uniform
 from lfp.methods import Exact as Exact, Krylov as Krylov
 from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer
