@@ -75,8 +75,8 @@ def distance(f, g, y):
 def test_function_in_time(name, biases, dim):
     """h(x_test, t) within 3 % of the mean of five lazy networks (6 % would do in the plane); wrong constants are not.
 
-    Steps 0 and 1 to 10 000 of lr = 1 / largest rate, alpha 100, seed 0. No divergence term is only .02 off for relu on
-    the line, where it is small.
+    Steps 0 and 1 to 10 000 of lr = 1 / largest rate, alpha 100, seed 0. For relu on the line the divergence term is
+    small: without it the prediction is .02 off, four times as far as with it.
     """
     points, at = data(dim)
     w, b = LAWS[name, biases]
@@ -92,7 +92,7 @@ def test_function_in_time(name, biases, dim):
     assert errors[0] <= 0.03
     assert early <= 0.06
     assert errors[1] > 0.03
-    assert errors[2] > 0.03 or (name, dim) == ("relu", 1)
+    assert errors[2] > 3 * errors[0]
 
 
 @pytest.mark.parametrize(("name", "dim"), [("relu", 1), ("tanh", 2)])
@@ -114,8 +114,9 @@ def test_a_network_approaches_the_prediction_as_its_width_grows(name, dim):
 
 def test_overlay_by_the_operator():
     """Per frequency on the training grid: D_sup <= .03; with biases as narrow as the weights the operator fails."""
-    problem, looks = sum_of_modes(Line(), 64, [1, 2, 4, 8]), log_steps(2000, 60)
-    for scale, holds in ((4.0, True), (0.5, False)):
+    problem = sum_of_modes(Line(), 64, [1, 2, 4, 8])
+    for scale, steps, holds in ((4.0, 8000, True), (0.5, 2000, False)):
+        looks = log_steps(steps, 60)
         network = TwoLayer(WIDTH, b=Gaussian(scale), alpha=50.0)
         prediction = predict(problem, network, looks, theory="lfp")
         run = train(network, problem, prediction.law, looks).trajectory

@@ -93,7 +93,7 @@ def test_bound_on_the_torus(kind, n):
 
 @pytest.mark.slow
 def test_bound_over_many_draws():
-    """1000 targets and samples each: how loose it is, printed; less so the fewer samples and the rougher the target."""
+    """1000 targets and samples each: how loose it is, printed; more so the more samples."""
     for kind in ("rough", "smooth"):
         for n in (8, 32, 128):
             found = ratios(relu_power(), kind, n, 1000)
