@@ -43,10 +43,10 @@ def fp_norm(
         raise _checks.InputError(msg)
     some = power > 0
     # divided before it is squared: both may be near the smallest number
-    terms = (size / jnp.where(some, jnp.sqrt(jnp.where(some, power, 1.0)), 1.0)) ** 2
+    terms = (size / jnp.sqrt(jnp.where(some, power, 1.0))) ** 2
     terms = terms if weights is None else terms * jnp.asarray(weights, size.dtype)
-    outside = ~some & (size > 0)
-    return jnp.where(outside.any(), jnp.inf, jnp.sqrt(jnp.sum(jnp.where(some, terms, 0.0))))
+    outside = jnp.any(~some & (size > 0))
+    return jnp.where(outside, jnp.inf, jnp.sqrt(jnp.sum(jnp.where(some, terms, 0.0))))
 
 
 def a_priori_bound(
@@ -66,7 +66,7 @@ def a_priori_bound(
 
     Args:
         norm: ||f - h_0|| in the native space of K: `fp_norm`, or `Solution.norm` where f is a solution.
-        diagonal: K(x, x) at points drawn from, or spread like, the law of the samples; the sum of gamma^2 on the torus.
+        diagonal: K(x, x) at many points drawn from the law of the samples; the sum of gamma^2 on the torus.
         n: number of samples.
         delta: probability of failure.
         residual: mean of |h_t - f| at the samples.
