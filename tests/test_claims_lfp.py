@@ -32,20 +32,6 @@ LAWS = {
 }
 
 
-class HalfPrefactor(Operator):
-    """A control: the constant in front of K_LFP as it is often quoted."""
-
-    def lfp(self, x1, x2):
-        return super().lfp(x1, x2) / 2
-
-
-class NoDivergence(Operator):
-    """A control: nothing comes from training w."""
-
-    def lfp(self, x1, x2):
-        return self.parts(x1, x2)[0]
-
-
 def data(dim):
     """16 points of a line or 32 of a square, and others between them at which to look."""
     if dim == 1:
@@ -58,6 +44,17 @@ def data(dim):
 
 def predicted(operator, points, at, law, looks):
     return np.asarray(evolve(operator, points.x, points.y, looks, dynamics=law).at(at))
+
+
+def controls(operator, points, at, law, looks):
+    """What `predicted` would be with half the prefactor, and without the divergence term: by eigh, written out."""
+    x, steps = jnp.asarray(points.x), jnp.asarray(looks, float)
+    half = lambda *p: operator.smooth(*p) + operator.lfp(*p) / 2  # noqa: E731
+    none = lambda *p: operator.smooth(*p) + operator.parts(*p)[0]  # noqa: E731
+    for kernel in (half, none):
+        rates, vectors = jnp.linalg.eigh(kernel(x, x) / len(x))
+        summed = law.learned(rates, steps) / rates[None, :] * (vectors.T @ jnp.asarray(points.y))[None, :]
+        yield np.asarray(summed @ vectors.T @ kernel(x, jnp.asarray(at))) / len(x)
 
 
 def largest_rate(operator, points):
@@ -80,11 +77,11 @@ def test_function_in_time(name, biases, dim):
     """
     points, at = data(dim)
     w, b = LAWS[name, biases]
-    operators = [cls(name, w=w, b=b, dim=dim) for cls in (Operator, HalfPrefactor, NoDivergence)]
-    law, looks = GradientDescent(1 / largest_rate(operators[0], points)), log_steps(STEPS, 30)
+    operator = Operator(name, w=w, b=b, dim=dim)
+    law, looks = GradientDescent(1 / largest_rate(operator, points)), log_steps(STEPS, 30)
     run = train(TwoLayer(WIDTH, name, w=w, b=b, alpha=100.0), points, law, looks, at=at).trajectory
-    right, half, none = (predicted(operator, points, at, law, looks) for operator in operators)
-    errors = [distance(run.mean(), h, points.y) for h in (right, half, none)]
+    right = predicted(operator, points, at, law, looks)
+    errors = [distance(run.mean(), h, points.y) for h in (right, *controls(operator, points, at, law, looks))]
     early = distance(run.mean()[1:10], right[1:10], right[1:10])
     single = [distance(one, right, points.y) for one in run.values]
     print(f"\n{name} {biases} d={dim}: lfp, half, no divergence", np.round(errors, 4), "early", round(early, 4))
@@ -100,12 +97,13 @@ def test_a_network_approaches_the_prediction_as_its_width_grows(name, dim):
     """The difference of one network, rms over seeds, falls with slope -1/2 +- .1: to half the prefactor it does not."""
     points, at = data(dim)
     w, b = LAWS[name, "uniform"]
-    right, half = (cls(name, w=w, b=b, dim=dim) for cls in (Operator, HalfPrefactor))
-    law, looks, widths = GradientDescent(1 / largest_rate(right, points)), log_steps(2000, 20), (1024, 4096, 16384)
+    operator = Operator(name, w=w, b=b, dim=dim)
+    law, looks, widths = GradientDescent(1 / largest_rate(operator, points)), log_steps(2000, 20), (1024, 4096, 16384)
+    right, (half, _) = (f(operator, points, at, law, looks) for f in (predicted, controls))
     rows = []
     for width, seeds in zip(widths, (64, 32, 16), strict=True):
         run = train(TwoLayer(width, name, w=w, b=b, alpha=100.0), points, law, looks, at=at, seeds=seeds).trajectory
-        rows.append([distance(run.values, predicted(o, points, at, law, looks)[None], points.y) for o in (right, half)])
+        rows.append([distance(run.values, h[None], points.y) for h in (right, half)])
     slopes = np.polyfit(np.log(widths), np.log(rows), 1)[0]
     print(f"\n{name} d={dim}: one network", np.round(rows, 4).tolist(), "slopes", np.round(slopes, 3))
     assert abs(slopes[0] + 0.5) <= 0.1
