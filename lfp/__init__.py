@@ -6,6 +6,7 @@ from lfp.compare import Report as Report, compare as compare, kernel_drift as ke
 from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
 from lfp.fluctuations import fluctuations as fluctuations
+from lfp.generalization import a_priori_bound as a_priori_bound, fp_norm as fp_norm
 from lfp.laws import Gaussian as Gaussian, Uniform as Uniform
 from lfp.methods import Exact as Exact, Krylov as Krylov
 from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer
@@ -13,7 +14,13 @@ from lfp.ntk import empirical_kernel as empirical_kernel, kernel as kernel
 from lfp.operator import Operator as Operator
 from lfp.prediction import Prediction as Prediction, laziness as laziness, predict as predict
 from lfp.probes import probe as probe
-from lfp.problems import problem as problem, scan_line as scan_line, sum_of_modes as sum_of_modes
+from lfp.problems import (
+    Points as Points,
+    merge as merge,
+    problem as problem,
+    scan_line as scan_line,
+    sum_of_modes as sum_of_modes,
+)
 from lfp.solver import evolve as evolve, solve as solve
 from lfp.spectra import gram_spectrum as gram_spectrum, spectrum as spectrum
 from lfp.training import train as train

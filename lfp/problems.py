@@ -1,4 +1,4 @@
-"""Problems: a domain, points and targets, with the modes to be followed."""
+"""Problems: points and targets, on a domain with the modes to be followed, or on their own in any dimension."""
 
 import csv
 import io
@@ -61,6 +61,42 @@ class Problem(eqx.Module):
         return analysis(self.turns, self.modes, self.weights) @ self.y
 
 
+class Points(eqx.Module):
+    """Data in any dimension, without a domain: what training and the LFP equation need.
+
+    Args:
+        x: points, all different.
+        y: targets.
+        weights: share of the data at each point; they sum to 1.
+    """
+
+    x: Float[np.ndarray, "n d"]
+    y: Float[np.ndarray, " n"]
+    weights: Float[np.ndarray, " n"]
+
+
+def merge(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " _n"]) -> Points:
+    """`Points` from raw data, in order of the coordinates: repeated points become their mean, counted as weight.
+
+    Raises:
+        InputError: values that are not finite, lengths that differ.
+
+    Example:
+        >>> p = merge(np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]]), np.array([1.0, 5.0, 3.0]))
+        >>> p.x.tolist(), p.y.tolist(), p.weights.round(3).tolist()
+        ([[0.0, 2.0], [1.0, 0.0]], [5.0, 2.0], [0.333, 0.667])
+    """
+    x, y = (np.asarray(v, np.float64) for v in (x, y))
+    if x.ndim != 2 or y.shape != x.shape[:1]:
+        msg = f"x of shape {x.shape} and y of shape {y.shape} must be (n, d) and (n,)"
+        raise _checks.InputError(msg)
+    _checks.finite("x", x)
+    _checks.finite("y", y)
+    points, inverse, counts = np.unique(x, axis=0, return_inverse=True, return_counts=True)
+    # numpy 2.0 alone gives the inverse a second axis
+    return Points(points, np.bincount(inverse.ravel(), y) / counts, counts / counts.sum())
+
+
 def problem(
     domain: Domain,
     t: Sequence[float] | Float[np.ndarray, " n"],
@@ -83,11 +119,8 @@ def problem(
     if t.shape != y.shape or t.ndim != 1:
         msg = f"x of shape {t.shape} and y of shape {y.shape} must be two columns of one length"
         raise _checks.InputError(msg)
-    _checks.finite("x", t)
-    _checks.finite("y", y)
-    points, inverse, counts = np.unique(t, return_inverse=True, return_counts=True)
-    y = np.bincount(inverse, y) / counts
-    merged = Problem(domain, points, y, _modes(modes), counts / counts.sum(), name)
+    points = merge(t[:, None], y)
+    merged = Problem(domain, points.x[:, 0], points.y, _modes(modes), points.weights, name)
     merged.coefficients()  # refuses modes that the points do not resolve
     return merged
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from lfp import _checks
 from lfp.dynamics import Dynamics, GradientDescent
 from lfp.networks import Network, Params
-from lfp.problems import Problem
+from lfp.problems import Points, Problem
 from lfp.trajectory import Trajectory
 
 Progress = Callable[[int, int, float], None]
@@ -25,7 +25,7 @@ class Run(eqx.Module):
     """What training hands out.
 
     Args:
-        trajectory: f_s - f_0 at the data, for every seed.
+        trajectory: f_s - f_0 at the data, or at the points that were asked for, for every seed.
         start: parameters at initialisation, stacked over seeds.
         end: parameters after the last step.
         interrupted: whether Ctrl-C ended it before the last snapshot.
@@ -54,10 +54,11 @@ def initialise(network: Network, dim: int, seeds: int, seed: int = 0, dtype: Any
 
 def train(
     network: Network,
-    problem: Problem,
+    problem: Problem | Points,
     dynamics: Dynamics,
     steps: Int[np.ndarray, " t"],
     *,
+    at: Float[np.ndarray, "m d"] | None = None,
     seeds: int = 5,
     seed: int = 0,
     dtype: Any = jnp.float32,
@@ -70,6 +71,7 @@ def train(
         problem: points, targets and weights.
         dynamics: the optimiser; its learning rate is in flow time per step.
         steps: steps at which to look, increasing from 0.
+        at: points at which to look, as the network sees them; None for the data.
         seeds: number of networks, drawn independently.
         seed: seed of the ensemble.
         dtype: precision of the training.
@@ -79,7 +81,7 @@ def train(
         `Run`. Ctrl-C ends it early, with the snapshots that it has.
 
     Raises:
-        InputError: no seeds, steps that do not increase from 0.
+        InputError: no seeds, steps that do not increase from 0, points of another dimension.
         FloatingPointError: training diverged; the message names the step.
 
     Example:
@@ -95,20 +97,26 @@ def train(
     if steps[0] != 0 or (np.diff(steps) <= 0).any():
         msg = f"steps={steps.tolist()[:5]}... must start at 0 and increase"
         raise _checks.InputError(msg)
-    start = initialise(network, problem.x.shape[1], seeds, seed, dtype)
-    x, y, p = (jnp.asarray(v, dtype) for v in (problem.x, problem.y, problem.weights))
+    points = problem.x if at is None else at
+    dim = problem.x.shape[1]
+    if points.shape[1] != dim:
+        msg = f"at has shape {points.shape}; allowed: (m, {dim}), as the network sees the points"
+        raise _checks.InputError(msg)
+    start = initialise(network, dim, seeds, seed, dtype)
+    x, y, p, look = (jnp.asarray(v, dtype) for v in (problem.x, problem.y, problem.weights, points))
     offset = _evaluate(network, start, x)  # f_0: with ASI zero up to rounding
+    origin = offset if at is None else _evaluate(network, start, look)
     law = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), dynamics)  # traced: a new rate compiles nothing
     moved = jax.tree.map(jnp.zeros_like, start)
     state = jax.vmap(optimiser(law, network.alpha).init)(moved)
-    values, interrupted = [jnp.zeros_like(offset)], False
+    values, interrupted = [jnp.zeros_like(origin)], False
     clock = _Clock(int(steps[-1]), progress)
     try:
         for done, target in pairwise(steps):
             for count in clock.stretches(int(done), int(target)):
                 advanced = _advance(network, law, start, moved, state, x, y[None] + offset, p, jnp.asarray(count))
                 moved, state = jax.block_until_ready(advanced)
-            values.append(_evaluate(network, _add(start, moved), x) - offset)
+            values.append(_evaluate(network, _add(start, moved), look) - origin)
             if not bool(jnp.isfinite(values[-1]).all()):
                 msg = f"training diverged before step {target}; a smaller --lr than {dynamics.lr:g} is needed"
                 raise FloatingPointError(msg)
@@ -116,7 +124,7 @@ def train(
         interrupted = True
     meta = {"kind": "training", "dtype": np.dtype(dtype).name, "seed": seed, "dynamics": type(dynamics).__name__}
     curves = np.asarray(jnp.stack(values, axis=1), np.float64)
-    return Run(Trajectory(steps[: len(values)], curves, problem.x, meta), start, _add(start, moved), interrupted)
+    return Run(Trajectory(steps[: len(values)], curves, points, meta), start, _add(start, moved), interrupted)
 
 
 def optimiser(dynamics: Dynamics, alpha: float) -> Any:

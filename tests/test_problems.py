@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lfp import Circle, InputError, Line, problem, scan_line, sum_of_modes
+from lfp import Circle, InputError, Line, merge, problem, scan_line, sum_of_modes
 from lfp.domains import domain
 from lfp.problems import read_csv
 
@@ -29,6 +29,14 @@ def test_line_over_data_is_a_full_period():
     line = Line.over(np.arange(100.0, 110.0))
     assert (line.low, line.high) == (100.0, 110.0)
     np.testing.assert_allclose(line.embed(line.grid(4)).ravel(), [-1, -0.5, 0, 0.5])
+
+
+def test_merge_refuses_what_does_not_belong_together():
+    """Lengths, dimensions, NaN."""
+    with pytest.raises(InputError, match=r"x of shape \(2, 3\) and y of shape \(3,\)"):
+        merge(np.zeros((2, 3)), np.zeros(3))
+    with pytest.raises(InputError, match="x has 1 values that are not finite"):
+        merge(np.array([[0.0, np.nan]]), np.zeros(1))
 
 
 def test_repeated_points_are_merged():

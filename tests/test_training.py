@@ -15,6 +15,7 @@ from lfp import (
     InputError,
     Line,
     TwoLayer,
+    merge,
     problem,
     solve,
     sum_of_modes,
@@ -41,6 +42,21 @@ def test_training_is_plain_gradient_descent():
                 np.testing.assert_allclose(run.trajectory.values[seed, LOOKS.searchsorted(step)], f, atol=1e-12)
             error = lambda q: jnp.sum(p.weights * (network.apply(q, jnp.asarray(p.x)) - start - p.y) ** 2) / 2  # noqa: E731, B023
             params = jax.tree.map(lambda q, g: q - 0.2 / 9 * g, params, jax.grad(error)(params))
+
+
+def test_looking_elsewhere_does_not_change_the_training():
+    """f_s - f_0 at points of the plane that are not data: by hand from the first and last parameters. An MLP."""
+    data = merge(np.random.default_rng(1).uniform(-1, 1, (6, 2)), np.array([0.5, -0.3, 0.2, 0.8, -1.0, 0.1]))
+    network, elsewhere = MLP(8, 2, "erf"), np.array([[0.0, 0.0], [0.3, -0.9], [2.0, 1.0]])
+    run, plain = (
+        train(network, data, GradientDescent(0.2), LOOKS, at=at, seeds=2, dtype=jnp.float64) for at in (elsewhere, None)
+    )
+    jax.tree.map(np.testing.assert_array_equal, run.end, plain.end)
+    f = [jax.vmap(lambda p: network.apply(p, jnp.asarray(elsewhere)))(p) for p in (run.start, run.end)]
+    assert np.abs(f[0]).min() > 1e-3
+    np.testing.assert_allclose(run.trajectory.values[:, -1], f[1] - f[0], atol=1e-14)
+    np.testing.assert_array_equal(run.trajectory.points, elsewhere)
+    np.testing.assert_array_equal(plain.trajectory.points, data.x)
 
 
 def test_lazy_training_follows_the_empirical_kernel():
@@ -132,6 +148,8 @@ def test_bad_arguments():
         train(TwoLayer(8), p, GradientDescent(0.1), np.array([1, 2]))
     with pytest.raises(InputError, match="seeds=0"):
         train(TwoLayer(8), p, GradientDescent(0.1), LOOKS, seeds=0)
+    with pytest.raises(InputError, match=r"at has shape \(3, 1\); allowed: \(m, 2\)"):
+        train(TwoLayer(8), p, GradientDescent(0.1), LOOKS, at=np.zeros((3, 1)))
     with pytest.raises(InputError, match="GradientFlow is no optimiser"):
         train(TwoLayer(8), p, GradientFlow(0.1), LOOKS)
 
