@@ -14,6 +14,7 @@ from lfp.prediction import Prediction as Prediction, laziness as laziness, predi
 from lfp.probes import probe as probe
 from lfp.problems import problem as problem, scan_line as scan_line, sum_of_modes as sum_of_modes
 from lfp.solver import Exact as Exact, Krylov as Krylov, evolve as evolve, solve as solve
+from lfp.spaces import Hypercube as Hypercube, Sphere as Sphere, Torus as Torus
 from lfp.spectra import gram_spectrum as gram_spectrum, spectrum as spectrum
 from lfp.training import train as train
 from lfp.trajectory import Trajectory as Trajectory, log_steps as log_steps

@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).parent.parent / "lfp"
 ROWS = [
     ["_checks", "_files", "_neural_tangents", "quadrature"],
     ["trajectory", "fourier", "krylov", "dynamics", "laws", "results", "transforms", "numerical"],
-    ["activations", "domains"],
-    ["networks", "problems", "dual"],
+    ["activations", "domains", "spaces"],
+    ["networks", "problems", "dual", "harmonics"],
     ["averages"],
     ["ntk", "operator", "regularizers"],
     ["products", "training"],
