@@ -13,6 +13,8 @@ from lfp.operator import Operator as Operator
 from lfp.prediction import Prediction as Prediction, laziness as laziness, predict as predict
 from lfp.probes import probe as probe
 from lfp.problems import problem as problem, scan_line as scan_line, sum_of_modes as sum_of_modes
+from lfp.profile import profile as profile
+from lfp.rates import ModeRates as ModeRates, grid_rates as grid_rates, mode_rates as mode_rates
 from lfp.solver import Exact as Exact, Krylov as Krylov, evolve as evolve, solve as solve
 from lfp.spaces import Hypercube as Hypercube, Sphere as Sphere, Torus as Torus
 from lfp.spectra import gram_spectrum as gram_spectrum, spectrum as spectrum

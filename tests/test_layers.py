@@ -13,13 +13,14 @@ PACKAGE = Path(__file__).parent.parent / "lfp"
 # A file imports from earlier rows only; files of a row do not import each other. Not every file exists yet.
 ROWS = [
     ["_checks", "_files", "_neural_tangents", "quadrature"],
-    ["trajectory", "fourier", "krylov", "dynamics", "laws", "results", "transforms", "numerical"],
+    ["trajectory", "fourier", "krylov", "dynamics", "laws", "results", "transforms", "numerical", "decay"],
     ["activations", "domains", "spaces"],
-    ["networks", "problems", "dual", "harmonics"],
+    ["networks", "problems", "dual", "harmonics", "profile"],
     ["averages"],
-    ["ntk", "operator", "regularizers"],
+    ["ntk", "operator", "regularizers", "series"],
     ["products", "training"],
-    ["spectra"],
+    ["spectra", "zonal"],
+    ["rates"],
     ["solver"],
     ["probes", "generalization", "fluctuations"],
     ["prediction"],
