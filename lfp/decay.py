@@ -15,7 +15,7 @@ FEWEST = 6
 """Fewest rates that a law is fitted to."""
 
 _POWERS = np.arange(0.1, 2.51, 0.01)
-_WINDOW = 0.25  # the law is that of high frequencies: those above this share of the highest
+_WINDOWS = (0.25, 0.5)  # the law is that of high frequencies: those above this share of the highest
 _CLOSE = 0.05  # of the logarithm: what a law may be off
 _SLACK = 0.1  # how far from 1 the beta of an exponential may be found
 
@@ -29,7 +29,8 @@ class Decay(eqx.Module):
         kind: one of `KINDS`.
         parameter: power p of rate ~ x^-p; base b of rate ~ b^-x, prefactor apart; beta of a stretched or
             super-exponential law; NaN for none.
-        interval: the parameter as found in the lower and the upper half of the window, two standard errors added.
+        interval: from the parameter of the lower half of the window over that of the upper half, as far again beyond:
+            the asymptote; two standard errors at least.
         window: lowest and highest frequency that were fitted.
         curve: (c, s, r, beta) of the law for drawing, of odd degrees where even and odd differ.
     """
@@ -79,33 +80,39 @@ def fit(x: Values, log_rates: Values, errors: Values | None = None, odd: Bool[np
     """
     errors = np.zeros(len(x)) if errors is None else errors
     odd = np.zeros(len(x), bool) if odd is None else odd
-    kept = (x > 0) & (x >= _WINDOW * x.max(initial=0.0))
-    data = _Data(*(a[kept] for a in (x, log_rates, errors, odd)))
-    window = (float(data.x.min(initial=np.inf)), float(data.x.max(initial=0.0)))
-    nothing = Decay("none", np.nan, (np.nan, np.nan), window, (np.nan, 0.0, 0.0, 1.0))
-    if len(data.x) < FEWEST:
-        return nothing
+    nothing = Decay("none", np.nan, (np.nan, np.nan), (np.nan, np.nan), (np.nan, 0.0, 0.0, 1.0))
+    for share in _WINDOWS:
+        kept = (x > 0) & (x >= share * x.max(initial=0.0))
+        if kept.sum() < FEWEST:
+            return nothing
+        law = _law(_Data(*(a[kept] for a in (x, log_rates, errors, odd))))
+        if law is not None:
+            return law
+    return nothing
+
+
+def _law(data: "_Data") -> Decay | None:
+    """The law of one window; None where none describes it."""
+    window = (float(data.x[0]), float(data.x[-1]))
     halves = data.halves()
-    slopes = [_power(part) for part in (data, *halves)]
-    p = slopes[0].values[-1]
-    if slopes[0].close and max(abs(part.values[-1] - p) for part in slopes[1:]) <= max(
-        0.1 * abs(p), 4 * slopes[0].error
-    ):
-        return Decay("power", p, _interval(slopes), window, (slopes[0].values[0], p, 0.0, 1.0))
-    straight = _stretched(data, 1.0)
-    best = min((_stretched(data, beta) for beta in _POWERS), key=lambda found: found.misfit)
-    close_to_one = straight.close and abs(best.beta - 1) < _SLACK
-    chosen = straight if close_to_one else best
-    c, s, r = chosen.values[0], chosen.values[-2], chosen.values[-1]
-    if not chosen.close or r <= 0:
-        return nothing
-    curve = (c, s, r, chosen.beta)
-    if close_to_one:
-        low, high = _interval([_stretched(part, 1.0) for part in (data, *halves)])
-        return Decay("exponential", float(np.exp(r)), (float(np.exp(low)), float(np.exp(high))), window, curve)
-    betas = [min((_stretched(part, b) for b in _POWERS), key=lambda found: found.misfit).beta for part in halves]
-    interval = (min([chosen.beta, *betas]), max([chosen.beta, *betas]))
-    return Decay("stretched" if chosen.beta < 1 else "super-exponential", chosen.beta, interval, window, curve)
+    powers = [_power(part) for part in (data, *halves)]
+    p, steady = powers[0].last, 0.1 * abs(powers[0].last) + 4 * powers[0].error
+    if powers[0].close and max(abs(part.last - p) for part in powers[1:]) <= steady:
+        return Decay("power", p, _interval(*powers), window, (powers[0].values[0], p, 0.0, 1.0))
+    straight, best = _stretched(data, 1.0), _best(data)
+    chosen = straight if straight.close and abs(best.beta - 1) < _SLACK else best
+    if not chosen.close or chosen.last <= 0:
+        return None
+    curve = (chosen.values[0], chosen.values[-2], chosen.last, chosen.beta)
+    if chosen is straight:
+        low, high = _interval(straight, *(_stretched(part, 1.0) for part in halves))
+        return Decay(
+            "exponential", float(np.exp(straight.last)), (float(np.exp(low)), float(np.exp(high))), window, curve
+        )
+    betas = [chosen.beta, *(_best(part).beta for part in halves)]
+    kind = "stretched" if chosen.beta < 1 else "super-exponential"
+    step = float(_POWERS[1] - _POWERS[0])
+    return Decay(kind, chosen.beta, (min(betas) - step, max(betas) + step), window, curve)
 
 
 class _Data(eqx.Module):
@@ -129,20 +136,25 @@ class _Fit(eqx.Module):
     close: bool
     beta: float = 1.0
 
+    @property
+    def last(self) -> float:
+        """The power p, or r."""
+        return self.values[-1]
+
 
 def _power(data: _Data) -> _Fit:
-    return _solve(data, [-np.log(data.x)], 1.0)
+    return _solve(data, [-np.log(data.x)])
 
 
 def _stretched(data: _Data, beta: float) -> _Fit:
     # log x and x^beta become alike as beta falls: scaled, they stay apart in rounding
     top = data.x.max()
-    found = _solve(data, [-np.log(data.x), -((data.x / top) ** beta)], beta)
-    values = [*found.values[:-1], found.values[-1] / top**beta]
-    return _Fit(values, found.error / top**beta, found.misfit, found.close, beta)
+    found = _solve(data, [-np.log(data.x), -((data.x / top) ** beta)])
+    values = [*found.values[:-1], float(found.last / top**beta)]
+    return _Fit(values, float(found.error / top**beta), found.misfit, found.close, beta)
 
 
-def _solve(data: _Data, columns: list[Values], beta: float) -> _Fit:
+def _solve(data: _Data, columns: list[Values]) -> _Fit:
     parity = [data.odd.astype(float) - 1] if 0 < data.odd.sum() < len(data.odd) else []
     matrix = np.stack([np.ones(len(data.x)), *parity, *columns], axis=1)
     # the law itself is an asymptote: an error below a per cent is no reason for more weight
@@ -153,9 +165,13 @@ def _solve(data: _Data, columns: list[Values], beta: float) -> _Fit:
     misfit = float(np.sum((weight * off) ** 2) / spare)
     covariance = misfit * np.linalg.pinv((weight[:, None] * matrix).T @ (weight[:, None] * matrix))
     close = bool(np.all(np.abs(off) <= _CLOSE + 2 * data.errors))
-    return _Fit([float(v) for v in solution], float(np.sqrt(covariance[-1, -1])), misfit, close, beta)
+    return _Fit([float(v) for v in solution], float(np.sqrt(covariance[-1, -1])), misfit, close)
 
 
-def _interval(fits: list[_Fit]) -> tuple[float, float]:
-    values, error = [found.values[-1] for found in fits], 2 * fits[0].error
-    return min(*values, values[0] - error), max(*values, values[0] + error)
+def _best(data: _Data) -> _Fit:
+    return min((_stretched(data, float(beta)) for beta in _POWERS), key=lambda found: found.misfit)
+
+
+def _interval(whole: _Fit, lower: _Fit, upper: _Fit) -> tuple[float, float]:
+    ends = (lower.last, 2 * upper.last - lower.last, whole.last - 2 * whole.error, whole.last + 2 * whole.error)
+    return min(ends), max(ends)

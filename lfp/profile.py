@@ -78,6 +78,7 @@ def profile(kernel: Kernel, space: Zonal) -> Profile:
         InputError: a kernel that is not finite, not symmetric, or not a function of x.y, at 128 random pairs.
 
     Example:
+        >>> from lfp.spaces import Sphere
         >>> square = lambda x1, x2: (x1 @ x2.T) ** 2
         >>> profile(square, Sphere(3))(np.array([0.5])).round(12).tolist()
         [0.25]

@@ -1,5 +1,6 @@
 """One rate per mode of a network or a kernel on a whole space, absolute in scale, with the error of each."""
 
+import contextlib
 from collections import Counter
 from itertools import pairwise
 from math import factorial, prod
@@ -22,6 +23,8 @@ from lfp.zonal import check_top, log_multiplicities, quadrature_shares, series_s
 
 LARGEST_GRID = 2**24
 """Most points of a grid whose kernel row is transformed."""
+
+_ENOUGH = 1e-10  # relative error of a series that no quadrature need improve
 
 
 class ModeRates(eqx.Module):
@@ -128,17 +131,28 @@ def mode_rates(network: TwoLayer | MLP | Kernel, space: Zonal | Torus | Circle, 
         return _on_torus(kernel, space, max_mode)
     zonal = Sphere(2) if isinstance(space, Circle) else space
     check_top(zonal, max_mode)
-    kappa = profile(kernel, zonal)
-    shares, errors = quadrature_shares(kappa, max_mode)
-    series = power_series(network, zonal.dim) if isinstance(network, TwoLayer | MLP) else None
-    if series is not None:
-        better, smaller = series_shares(series, zonal, max_mode)
-        shares = np.where(smaller < errors, better, shares)
-        errors = np.minimum(smaller, errors)
-    k = np.arange(max_mode + 1)
+    shares, errors, trace = _shares(network, kernel, zonal, max_mode)
+    k = np.arange(max_mode + 1.0)
     shift = 0 if isinstance(zonal, Hypercube) else (zonal.dim - 2) / 2
+    return ModeRates(tuple(range(max_mode + 1)), k + shift, shares, errors, log_multiplicities(zonal, max_mode), trace)
+
+
+def _shares(
+    network: TwoLayer | MLP | Kernel, kernel: Kernel, space: Zonal, top: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Shares and their errors, each mode by the better way; K(x, x)."""
+    series = None
+    with contextlib.suppress(_checks.InputError):
+        series = power_series(network, space.dim) if isinstance(network, TwoLayer | MLP) else None
+    shares, errors = (np.zeros(top + 1), np.full(top + 1, np.inf))
+    if series is not None:
+        shares, errors = series_shares(series, space, top)
+        if np.all(errors <= _ENOUGH * shares):
+            return shares, errors, series.total
+    kappa = profile(kernel, space)
+    other, smaller = quadrature_shares(kappa, top)
     trace = float(kappa(np.ones(1))[0])
-    return ModeRates(tuple(k.tolist()), k + shift, shares, errors, log_multiplicities(zonal, max_mode), trace)
+    return np.where(smaller < errors, other, shares), np.minimum(smaller, errors), trace
 
 
 def grid_rates(kernel: Kernel, space: Circle | Torus | Hypercube, n: int = 2) -> Float[Array, "*grid"]:
@@ -170,7 +184,7 @@ def grid_rates(kernel: Kernel, space: Circle | Torus | Hypercube, n: int = 2) ->
         x = space.embed(space.grid(n))
         shape = (n,) * dim
     points = jnp.asarray(x)
-    row = kernel(points[:1], points)[0]
+    row = jnp.asarray(kernel(points[:1], points))[0]
     _checks.finite("kernel", np.asarray(row))
     _check_invariant(kernel, points, row, shape, isinstance(space, Hypercube))
     if isinstance(space, Hypercube):
@@ -188,7 +202,7 @@ def _check_invariant(kernel: Kernel, x: Array, row: Array, shape: tuple[int, ...
             (a - b) % n for a, b, n in zip(np.unravel_index(i, shape), np.unravel_index(j, shape), shape, strict=True)
         ]
         difference = np.ravel_multi_index(tuple(steps), shape)
-    entries = jnp.diagonal(kernel(x[i], x[j]))
+    entries = jnp.diagonal(jnp.asarray(kernel(x[i], x[j])))
     tolerance = float(jnp.finfo(row.dtype).eps) ** 0.5 * float(jnp.abs(row).max())
     off = float(jnp.abs(entries - row[difference]).max())
     if off > tolerance:

@@ -11,20 +11,27 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from scipy import special
 
+from lfp import _checks
 from lfp.activations import ACTIVATIONS, Activation
-from lfp.dual import corner, gaussian_dual
+from lfp.dual import corner
 from lfp.laws import Gaussian
 from lfp.networks import MLP, Network, TwoLayer
 
-TERMS = 4096
+TERMS = 1024
+CORNER_TERMS = 4096
+"""Coefficients that are kept: more where a corner makes them fall slowly."""
 MEHLER_TERMS = (64, 256, 1024)
 
 _REACH = 16.0  # of the trapezoidal rule in z: the density there is 1e-56
+_LOST = 1e-3  # largest share that an expansion may leave out
 _CUT = 1e-20  # squares of Hermite coefficients below this share of E[phi^2] are rounding
 
 Coefficients = Float[np.ndarray, " n"]
 Pair = tuple[Coefficients, Coefficients]
+Expansion = tuple[Float[np.ndarray, " m"], tuple[float, float], tuple[float, float]]
+"""Squares of Hermite coefficients; E[phi^2] and E[phi'^2]; the shares of them that the squares sum to."""
 
 
 class Series(eqx.Module):
@@ -68,25 +75,29 @@ class _State(eqx.Module):
         return _State(self.coefficients + other.coefficients, self.at_one + other.at_one, self.found + other.found)
 
 
-def power_series(network: Network, dim: int, terms: int = TERMS) -> Series | None:
+def power_series(network: Network, dim: int, terms: int | None = None) -> Series | None:
     """The NTK of a network at infinite width on unit vectors of R^dim, as a power series; None where there is none.
 
     Args:
         network: `MLP`, or `TwoLayer` with Gaussian w and b.
         dim: dimension of the data.
-        terms: number of coefficients.
+        terms: number of coefficients; None: `TERMS` or `CORNER_TERMS`.
 
     Raises:
-        InputError: an activation whose kernel cannot be computed.
+        InputError: an activation that is neither smooth nor relu's relative.
 
     Example:
         >>> series = power_series(MLP(width=2, depth=1, w_std=2**0.5, b_std=0.0), dim=2, terms=4)
         >>> (np.pi * series.coefficients).round(6).tolist()  # kappa_1 + t kappa_0 of relu
         [1.0, 3.141593, 1.5, 0.0]
     """
+    if not isinstance(network, MLP | TwoLayer):
+        return None
+    if terms is None:
+        terms = TERMS if corner(network.activation) is None else CORNER_TERMS
     if isinstance(network, MLP):
         state = _mlp(network, dim, terms)
-    elif isinstance(network, TwoLayer) and isinstance(network.w, Gaussian) and isinstance(network.b, Gaussian):
+    elif isinstance(network.w, Gaussian) and isinstance(network.b, Gaussian):
         tangent = _linear(1.0, 1.0, terms)
         value, slope = _dual(
             network.activation, _linear(float(network.w.scale) ** 2, float(network.b.scale) ** 2, terms)
@@ -95,10 +106,12 @@ def power_series(network: Network, dim: int, terms: int = TERMS) -> Series | Non
     else:
         return None
     rounding = terms * np.finfo(float).eps * state.at_one
-    scattered = max(state.at_one - state.found, 0.0)
-    scattered = 0.0 if scattered < rounding else scattered
+    expanded = state.found != state.at_one
+    scattered = max(state.at_one - state.found, 16 * np.finfo(float).eps * state.at_one) if expanded else 0.0
     beyond = state.at_one - scattered - float(state.coefficients.sum())
-    return Series(state.coefficients, beyond if beyond > rounding else 0.0, scattered, state.at_one)
+    # what the rounding of kappa(1) hides: quarters of the series that halve each time leave no more than the last one
+    beyond = beyond if beyond > rounding else 2 * float(state.coefficients[3 * terms // 4 :].sum())
+    return Series(state.coefficients, beyond, scattered, state.at_one)
 
 
 def _mlp(network: MLP, dim: int, terms: int) -> _State:
@@ -121,22 +134,23 @@ def _linear(slope: float, constant: float, terms: int) -> _State:
 def _dual(which: Activation, covariance: _State) -> tuple[_State, _State]:
     """E[phi(u) phi(v)] and E[phi'(u) phi'(v)] as functions of t, from Cov(u, v) as a function of t."""
     q = covariance.at_one
-    one = jnp.full(1, q)
-    at_one = [float(part[0]) for part in gaussian_dual(which)(one, one, one)]
-    rho, found = covariance.coefficients / q, [1.0, 1.0]
+    rho, found = covariance.coefficients / q, (1.0, 1.0)
     slopes = corner(which)
     closed = next((form for name, form in _CLOSED.items() if which.function is ACTIVATIONS[name].function), None)
     if slopes is not None:
-        parts = _arc_cosine(slopes, q, rho)
+        slope_at_one = (slopes[0] ** 2 + slopes[1] ** 2) / 2
+        at_one, parts = (q * slope_at_one, slope_at_one), _arc_cosine(slopes, q, rho)
     elif closed is not None:
-        parts = closed(q, rho)
+        value, slope = closed(q, np.ones(1))  # of the constant series 1
+        at_one, parts = (float(value[0]), float(slope[0])), closed(q, rho)
     else:
-        squares, found = _hermite_squares(which, q, at_one)
+        exact = which.function is ACTIVATIONS["gelu"].function
+        squares, at_one, found = _gelu_squares(q) if exact else _hermite_squares(which, q)
         parts = _mehler(squares, q, rho)
     # what a layer below has left out moves rho at 1 by this share, and the slope is the largest derivative
     lost = at_one[1] * (q - covariance.found)
-    states = [_State(p, full, full * share) for p, full, share in zip(parts, at_one, found, strict=True)]
-    return _State(states[0].coefficients, states[0].at_one, states[0].found - lost), states[1]
+    value, slope = (_State(p, full, full * share) for p, full, share in zip(parts, at_one, found, strict=True))
+    return _State(value.coefficients, value.at_one, value.found - lost), slope
 
 
 def _arc_cosine(slopes: tuple[float, float], q: float, rho: Coefficients) -> Pair:
@@ -175,26 +189,59 @@ def _gaussian(q: float, rho: Coefficients) -> Pair:
 _CLOSED: dict[str, Callable[[float, Coefficients], Pair]] = {"erf": _erf, "sin": _sin, "gaussian": _gaussian}
 
 
-def _hermite_squares(which: Activation, q: float, at_one: list[float]) -> tuple[Coefficients, list[float]]:
-    """A_m = E[phi(sqrt(q) z) h_m(z)]^2, and the share of E[phi^2] and of E[phi'^2] that they sum to."""
-    squares, shares = np.zeros(1), [0.0, 0.0]
+def _gelu_squares(q: float) -> Expansion:
+    """A_m of gelu in closed form.
+
+    gelu'' = p - p'', p the normal density, has the mean values of g - g'' under shifts, g the density N(0, 1 + q), and
+    a_m = sqrt(q^m / m!) (g^(m-2)(0) - g^(m)(0)): both parts have one sign, so that nothing cancels.
+    """
+    m = np.arange(MEHLER_TERMS[-1])
+    j = np.maximum(m // 2, 1)
+
+    def derivative(i: np.ndarray) -> np.ndarray:
+        """log |g^(2i)(0)|."""
+        double = special.gammaln(2 * i + 1) - i * np.log(2) - special.gammaln(i + 1)
+        return double - i * np.log1p(q) - np.log(2 * np.pi * (1 + q)) / 2
+
+    log_a = m / 2 * np.log(q) - special.gammaln(m + 1) / 2 + np.logaddexp(derivative(j - 1), derivative(j))
+    squares = np.where(m % 2 == 0, np.exp(2 * log_a), 0.0)
+    squares[:2] = q**2 / (2 * np.pi * (1 + q)), q / 4
+    # the next ones fall by (q / (1 + q))^2 each, m times as much in the slope
+    left = float(len(m) ** 2 * squares[-2:].max() * (1 + q) ** 2)
+    value, slope = float(squares.sum()), float((m * squares).sum()) / q
+    if left < 1e-40 * value:
+        return squares, (value, slope), (1.0, 1.0)
+    value, slope = value + left / len(m), slope + left / q
+    return squares, (value, slope), (1 - left / len(m) / value, 1 - left / q / slope)
+
+
+def _hermite_squares(which: Activation, q: float) -> Expansion:
+    """A_m = E[phi(sqrt(q) z) h_m(z)]^2 by the trapezoidal rule, which a smooth phi makes exact to rounding."""
     for terms in MEHLER_TERMS:
         step = np.pi / (np.sqrt(terms) + 6)
-        z = step * np.arange(-np.ceil(_REACH / step), np.ceil(_REACH / step) + 1)
+        z = step * np.arange(-np.ceil(_REACH / step), np.ceil(_REACH / step) + 1.5, 0.5)
         psi = (2 * np.pi) ** -0.25 * np.exp(-(z**2) / 4)
-        f = step * np.asarray(which(jnp.asarray(np.sqrt(q) * z)), np.float64) * psi
-        before, squares = np.zeros_like(z), np.zeros(terms)
+        u = jnp.asarray(np.sqrt(q) * z)
+        f, df = (np.asarray(g(u), np.float64) * psi for g in (which, which.derivative))
+        # every second node, and the nodes between: alike, unless phi is not smooth
+        means = [[step * float(np.sum(g[i::2] ** 2)) for g in (f, df)] for i in (0, 1)]
+        squares, before = np.zeros(terms), np.zeros_like(z)
         for m in range(terms):
-            squares[m] = (f @ psi) ** 2
+            squares[m] = (step / 2 * (f @ psi)) ** 2
             before, psi = psi, (z * psi - np.sqrt(m) * before) / np.sqrt(m + 1)
-        squares[squares < _CUT * at_one[0]] = 0
-        shares = [squares.sum() / at_one[0], (np.arange(terms) * squares).sum() / (q * at_one[1])]
+        value, slope = means[0]
+        squares[squares < _CUT * value] = 0
+        shares = (float(squares.sum()) / value, float((np.arange(terms) * squares).sum()) / (q * slope))
         if min(shares) > 1 - 1e-14:
             break
-    return squares, [min(float(share), 1.0) for share in shares]
+    if not np.allclose(means[0], means[1], rtol=1e-12) or min(shares) < 1 - _LOST:
+        msg = f"activation={which.name!r} has no fast power series; allowed: smooth functions"
+        raise _checks.InputError(msg)
+    # rounding hides the last 1e-15 of them
+    return squares, (value, slope), (min(shares[0], 1 - 1e-15), min(shares[1], 1 - 1e-15))
 
 
-def _mehler(squares: Coefficients, q: float, rho: Coefficients) -> Pair:
+def _mehler(squares: Float[np.ndarray, " m"], q: float, rho: Coefficients) -> Pair:
     """sum_m A_m rho^m and sum_m m A_m rho^(m-1) / q."""
     value, slope = np.zeros_like(rho), np.zeros_like(rho)
     power = np.zeros_like(rho)

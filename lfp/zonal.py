@@ -12,7 +12,6 @@ the smaller error is taken:
 import math
 from collections.abc import Iterator
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -44,6 +43,7 @@ def quadrature_shares(kappa: Profile, top: int) -> Shares:
 
     Example:
         >>> from lfp.profile import profile
+        >>> from lfp.spaces import Sphere
         >>> kappa = profile(lambda x1, x2: 1 + x1 @ x2.T, Sphere(3))
         >>> quadrature_shares(kappa, 2)[0].round(12).tolist()
         [1.0, 1.0, 0.0]
@@ -76,6 +76,7 @@ def series_shares(series: Series, space: Zonal, top: int) -> Shares:
         top: highest degree.
 
     Example:
+        >>> from lfp.spaces import Sphere
         >>> series_shares(Series(np.array([0.0, 0.0, 1.0]), 0.0, 0.0, 1.0), Sphere(3), 2)[0].round(3).tolist()
         [0.333, 0.0, 0.667]
     """
