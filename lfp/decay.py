@@ -75,8 +75,8 @@ def fit(x: Values, log_rates: Values, errors: Values | None = None, odd: Bool[np
     Example:
         >>> x = np.arange(1.0, 60.0)
         >>> law = fit(x, -0.5 * x - 1.5 * np.log(x))
-        >>> law.kind, round(law.parameter, 6) == round(np.exp(0.5), 6)
-        ('exponential', True)
+        >>> law.kind, round(law.parameter, 4)
+        ('exponential', 1.6487)
     """
     errors = np.zeros(len(x)) if errors is None else errors
     odd = np.zeros(len(x), bool) if odd is None else odd

@@ -1,9 +1,9 @@
 """One rate per mode of a network or a kernel on a whole space, absolute in scale, with the error of each."""
 
 import contextlib
+import math
 from collections import Counter
 from itertools import pairwise
-from math import factorial, prod
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -19,12 +19,12 @@ from lfp.ntk import kernel as analytic
 from lfp.profile import Kernel, profile
 from lfp.series import power_series
 from lfp.spaces import Hypercube, Sphere, Torus, Zonal
-from lfp.zonal import check_top, log_multiplicities, quadrature_shares, series_shares
+from lfp.zonal import check_top, quadrature_shares, series_shares
 
 LARGEST_GRID = 2**24
 """Most points of a grid whose kernel row is transformed."""
 
-_ENOUGH = 1e-10  # relative error of a series that no quadrature need improve
+_ENOUGH = 1e-10  # relative error of a series that no quadrature improves; nor where it is rounding of the trace
 
 
 class ModeRates(eqx.Module):
@@ -36,7 +36,7 @@ class ModeRates(eqx.Module):
             cube, |k| on the torus.
         shares: multiplicity times rate; they sum to K(x, x).
         errors: error of each share, of rounding, quadrature and truncation.
-        log_multiplicities: log of the number of modes that share the rate.
+        multiplicities: number of modes that share the rate, exact.
         trace: K(x, x).
     """
 
@@ -44,8 +44,13 @@ class ModeRates(eqx.Module):
     frequencies: Float[np.ndarray, " k"]
     shares: Float[np.ndarray, " k"]
     errors: Float[np.ndarray, " k"]
-    log_multiplicities: Float[np.ndarray, " k"]
+    multiplicities: tuple[int, ...] = eqx.field(static=True)
     trace: float
+
+    @property
+    def log_multiplicities(self) -> Float[np.ndarray, " k"]:
+        """Their logarithms: they themselves may be beyond floating point."""
+        return np.array([math.log(n) for n in self.multiplicities])
 
     @property
     def above_noise(self) -> np.ndarray:
@@ -134,7 +139,8 @@ def mode_rates(network: TwoLayer | MLP | Kernel, space: Zonal | Torus | Circle, 
     shares, errors, trace = _shares(network, kernel, zonal, max_mode)
     k = np.arange(max_mode + 1.0)
     shift = 0 if isinstance(zonal, Hypercube) else (zonal.dim - 2) / 2
-    return ModeRates(tuple(range(max_mode + 1)), k + shift, shares, errors, log_multiplicities(zonal, max_mode), trace)
+    counts = tuple(zonal.multiplicity(degree) for degree in range(max_mode + 1))
+    return ModeRates(tuple(range(max_mode + 1)), k + shift, shares, errors, counts, trace)
 
 
 def _shares(
@@ -147,7 +153,7 @@ def _shares(
     shares, errors = (np.zeros(top + 1), np.full(top + 1, np.inf))
     if series is not None:
         shares, errors = series_shares(series, space, top)
-        if np.all(errors <= _ENOUGH * shares):
+        if np.all(errors <= np.maximum(_ENOUGH * shares, 64 * np.finfo(float).eps * series.total)):
             return shares, errors, series.total
     kappa = profile(kernel, space)
     other, smaller = quadrature_shares(kappa, top)
@@ -221,15 +227,16 @@ def _on_torus(kernel: Kernel, space: Torus, top: int) -> ModeRates:
     labels = [k for k in np.ndindex(*(top + 1,) * space.dim) if all(a >= b for a, b in pairwise(k))]
     labels.sort(key=lambda k: (sum(c * c for c in k), k))
     index = tuple(np.array(labels).T)
-    counts = np.array([_orbit(k) for k in labels], float)
+    orbits = tuple(_orbit(k) for k in labels)
+    counts = np.array(orbits, float)
     trace = float(kernel(*[jnp.asarray(space.embed(np.zeros((1, space.dim))))] * 2)[0, 0])
     rounding = 4 * np.finfo(float).eps * abs(trace)
     errors = counts * np.maximum(np.abs(fine[index] - coarse[index]), rounding)
     radius = np.sqrt(np.square(np.array(labels, float)).sum(axis=1))
-    return ModeRates(tuple(labels), radius, counts * fine[index], errors, np.log(counts), trace)
+    return ModeRates(tuple(labels), radius, counts * fine[index], errors, orbits, trace)
 
 
 def _orbit(k: tuple[int, ...]) -> int:
     """Number of frequencies that k becomes under signs and orders."""
-    orders = factorial(len(k)) // prod(factorial(c) for c in Counter(k).values())
+    orders = math.factorial(len(k)) // math.prod(math.factorial(c) for c in Counter(k).values())
     return orders * 2 ** sum(1 for c in k if c)

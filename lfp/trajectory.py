@@ -75,6 +75,18 @@ class Trajectory(eqx.Module):
             return cls.from_xarray(data.load())
 
 
+def labelled(arrays: dict[str, Any], coordinates: dict[str, Any]) -> Any:
+    """An xarray.Dataset of name -> (dimensions, values).
+
+    Example:
+        >>> labelled({"rate": ("mode", np.ones(2))}, {"mode": [1, 2]}).rate.sum().item()
+        2.0
+    """
+    import xarray as xr
+
+    return xr.Dataset(arrays, coords=coordinates)
+
+
 def save(path: str | Path, data: Any) -> None:
     """Write an xarray.Dataset as netCDF, whole or not at all.
 

@@ -26,7 +26,7 @@ ROWS = [
     ["prediction"],
     ["compare"],
     ["plotting"],
-    ["overlay"],
+    ["overlay", "survey"],
     ["cli"],
 ]
 ROW = {name: i for i, row in enumerate(ROWS) for name in row}

@@ -31,7 +31,8 @@ LONG = np.longdouble
 def corner(x1, x2):
     """The NTK of `PLAIN` on unit vectors of R^d, times d, by Cho and Saul; a function that knows nothing of JAX."""
     dot = np.asarray(x1) @ np.asarray(x2).T
-    angle = np.arctan2(np.sqrt(np.maximum((1 - dot) * (1 + dot), 0)), dot)
+    sine = np.sqrt(np.maximum((1 - dot) * (1 + dot), 0))
+    angle = np.arctan2(np.where(sine > 1e-7, sine, 0), dot)  # points that coincide, coincide
     return 2 * dot * (1 - angle / np.pi) + np.sin(angle) / np.pi
 
 
