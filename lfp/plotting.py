@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FLOOR = 3e-3
+MARKERS = "osD^v"
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -148,13 +149,16 @@ def plot_heat(axes: "Sequence[Axes]", theory: ModeCurves, training: ModeCurves) 
     axes[0].figure.colorbar(drawn, ax=list(axes), label="$|F[y-f]| / |F[y]|$", shrink=0.9)
 
 
-def plot_rates(axes: "Axes", found: dict[str, ModeRates], title: str = "") -> None:
-    """Rates over frequency, dots; the fitted law, a line over what it was fitted to; what is noise, a shade.
+def plot_rates(
+    axes: "Axes", found: dict[str, ModeRates], title: str = "", label: str = "frequency of the mode"
+) -> None:
+    """Rates over frequency; the fitted law, dashed over what it was fitted to; the noise floor dotted where it hides.
 
     Args:
         axes: where to draw.
         found: rates by the name of their network.
         title: of the picture.
+        label: of the frequency.
 
     Example:
         >>> from lfp.spaces import Sphere
@@ -162,19 +166,21 @@ def plot_rates(axes: "Axes", found: dict[str, ModeRates], title: str = "") -> No
         >>> plot_rates(figure()[1], {"exp": mode_rates(lambda x, y: np.exp(np.asarray(x @ y.T)), Sphere(3), 6)})
     """
     colours = mode_colours(len(found))
-    for colour, (name, rates) in zip(colours, found.items(), strict=True):
+    for i, (colour, (name, rates)) in enumerate(zip(colours, found.items(), strict=True)):
         x, known = rates.frequencies, rates.above_noise & (rates.frequencies > 0)
         law = rates.law
-        label = name if law.kind == "none" else f"{name}: {_law_text(law)}"
-        axes.plot(x[known], rates.rates[known], "o", ms=3, color=colour, mec="none", label=label)
+        text = name if law.kind == "none" else f"{name}: {_law_text(law)}"
+        marker = MARKERS[i % len(MARKERS)]
+        axes.plot(x[known], rates.rates[known], marker, ms=3.5, color=colour, mec="none", label=text)
         hidden = (x > 0) & ~rates.above_noise & ~rates.absent
         if hidden.any():
-            axes.plot(x[hidden], rates.floors[hidden], color=colour, lw=0.8, ls=":")
+            axes.plot(x[hidden], rates.floors[hidden], color=colour, lw=1.2, ls=":")
+        if hidden.any() and len(found) == 1:  # a shade under one network would cover another's rates
             axes.fill_between(x[hidden], 0, rates.floors[hidden], color=colour, alpha=0.12, lw=0)
         if law.kind != "none":
             line = np.geomspace(*law.window, 64)
             axes.plot(line, np.exp(law.log_rate(line)), color="black", lw=0.9, ls=(0, (4, 2)))
-    axes.set(xscale="log", yscale="log", xlabel="frequency of the mode", ylabel="rate", title=title)
+    axes.set(xscale="log", yscale="log", xlabel=label, ylabel="rate", title=title)
     axes.plot([], [], color="black", lw=0.9, ls=(0, (4, 2)), label="fitted law")
     if any((~rates.above_noise & ~rates.absent).any() for rates in found.values()):
         axes.plot([], [], color="grey", lw=0.8, ls=":", label="noise floor")

@@ -112,7 +112,9 @@ def run(s: Survey, out: str | Path, *, force: bool = False, say: Callable[[str],
     save(folder / "curves.nc", curves(found))
     with plotting.style():
         fig, axes = plotting.figure(width=6.4, height=4.2)
-        plotting.plot_rates(axes, found, title=f"{s.domain}, dim {where.dim}")
+        shift = f" + {(where.dim - 2) / 2:g}" if isinstance(where, Sphere) and where.dim > 2 else ""
+        kind = "|k|" if isinstance(where, Torus) else f"mode k{shift}"
+        plotting.plot_rates(axes, found, title=f"{s.domain}, dim {where.dim}", label=kind)
         results.save_figure(fig, folder, "spectrum")
     rows = [{"network": label, **summary(rates)} for label, rates in found.items()]
     result = {**rows[0], "networks": rows, "dim": where.dim, "seconds": round(time.perf_counter() - began, 2)}

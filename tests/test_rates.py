@@ -135,7 +135,11 @@ def test_high_modes_keep_their_digits():
         assert abs(found.shares[k] / (2 * expected) - 1) < found.errors[k] / found.shares[k]
 
 
-@pytest.mark.parametrize("space", [Sphere(2), Sphere(4), Hypercube(40)], ids=lambda s: f"{s.name}{s.dim}")
+@pytest.mark.parametrize(
+    "space",
+    [Sphere(2), pytest.param(Sphere(4), marks=pytest.mark.slow), Hypercube(40)],
+    ids=["circle", "sphere", "cube"],
+)
 @pytest.mark.parametrize("network", [RELU, ERF], ids=["relu", "erf"])
 def test_both_ways_agree_within_their_errors(network, space):
     """Quadrature and power series, each with the error that it states."""
