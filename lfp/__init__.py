@@ -7,6 +7,7 @@ from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
 from lfp.fluctuations import fluctuations as fluctuations
 from lfp.laws import Gaussian as Gaussian, Uniform as Uniform
+from lfp.methods import Exact as Exact, Krylov as Krylov
 from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer
 from lfp.ntk import empirical_kernel as empirical_kernel, kernel as kernel
 from lfp.operator import Operator as Operator
@@ -15,7 +16,7 @@ from lfp.probes import probe as probe
 from lfp.problems import problem as problem, scan_line as scan_line, sum_of_modes as sum_of_modes
 from lfp.profile import profile as profile
 from lfp.rates import ModeRates as ModeRates, grid_rates as grid_rates, mode_rates as mode_rates
-from lfp.solver import Exact as Exact, Krylov as Krylov, evolve as evolve, solve as solve
+from lfp.solver import evolve as evolve, solve as solve
 from lfp.spaces import Hypercube as Hypercube, Sphere as Sphere, Torus as Torus
 from lfp.spectra import gram_spectrum as gram_spectrum, spectrum as spectrum
 from lfp.training import train as train

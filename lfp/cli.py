@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from lfp import _checks
+from lfp import _checks, equation
+from lfp.equation import Equation
 from lfp.overlay import Overlay, run
 from lfp.survey import Survey, run as survey
 from lfp.training import Progress
@@ -56,6 +57,39 @@ def overlay(
     return job
 
 
+def solve(
+    settings: Annotated[Equation, tyro.conf.arg(name="")],
+    out: Path = Path("solve"),
+    json: bool = False,
+    force: bool = False,
+) -> Job:
+    """Solve the LFP equation for data or an image, in time and at the limit; no network is trained.
+
+    Args:
+        settings: data, operator, times.
+        out: folder for config.json, result.json, curves.nc and the pictures
+        json: print result.json to stdout, and nothing else there
+        force: take over a folder that holds another run
+
+    Returns:
+        The job; calling it runs the command and gives its exit code.
+
+    Example:
+        >>> callable(solve(Equation(image="china")))
+        True
+    """
+
+    def job() -> int:
+        result = equation.run(settings, out, force=force, say=_say)
+        if json:
+            print((out / "result.json").read_text(), end="")  # noqa: T201
+        else:
+            _show_solution(result, out)
+        return 0
+
+    return job
+
+
 def spectrum(
     settings: Annotated[Survey, tyro.conf.arg(name="")],
     out: Path = Path("spectrum"),
@@ -89,7 +123,7 @@ def spectrum(
     return job
 
 
-COMMANDS = {"overlay": overlay, "spectrum": spectrum}
+COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FloatingPointError as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
-        return _fail("interrupted before training began", INTERRUPTED)
+        return _fail("interrupted", INTERRUPTED)
 
 
 def _parse(arguments: Sequence[str]) -> Job:
@@ -184,6 +218,21 @@ def _show(result: dict[str, Any], out: Path) -> None:
     )
 
 
+def _show_solution(result: dict[str, Any], out: Path) -> None:
+    """The table of times, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="the LFP equation, per time")
+    for head in ("flow time", "rms residual", "FP-norm"):
+        table.add_column(head, justify="right")
+    for row in zip(result["times"], result["rms_residual"], result["fp_norm"], strict=True):
+        table.add_row(*(f"{value:.4g}" for value in row))
+    console = Console()
+    console.print(table)
+    console.print(f"{result['products']} products, {result['seconds']:.1f} s; results in {out}/", highlight=False)
+
+
 def _show_rates(result: dict[str, Any], out: Path) -> None:
     """Rates of every network, one column each, and their laws, on stdout."""
     from rich.console import Console
@@ -204,21 +253,17 @@ def _show_rates(result: dict[str, Any], out: Path) -> None:
             table.add_row(mode, size, *(_cell(one["rates"][i]) for one in part))
         console.print(table)
     for one in networks:
-        law = one["law"]
-        value = law.get("exponent", law.get("base"))
-        text = (
-            "no law fits"
-            if value is None
-            else (
-                f"{law['kind']}, {'base' if 'base' in law else 'exponent'} {value:.4g}"
-                f" in [{law['interval'][0]:.4g}, {law['interval'][1]:.4g}]"
-            )
-        )
-        console.print(
-            f"{one['network']}: {text}; K(x,x) = {one['trace']:.6g}, effective rank {one['effective_rank']:.3g}",
-            highlight=False,
-        )
+        console.print(_laws_line(one), highlight=False)
     console.print(f"{result['seconds']:.1f} s; results in {out}/", highlight=False)
+
+
+def _laws_line(one: dict[str, Any]) -> str:
+    law, text = one["law"], "no law fits"
+    if law["interval"] is not None:
+        name = "base" if "base" in law else "exponent"
+        low, high = law["interval"]
+        text = f"{law['kind']}, {name} {law[name]:.4g} in [{low:.4g}, {high:.4g}]"
+    return f"{one['network']}: {text}; K(x,x) = {one['trace']:.6g}, effective rank {one['effective_rank']:.3g}"
 
 
 def _cell(row: dict[str, Any]) -> str:

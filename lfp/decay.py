@@ -100,19 +100,19 @@ def _law(data: "_Data") -> Decay | None:
     if powers[0].close and max(abs(part.last - p) for part in powers[1:]) <= steady:
         return Decay("power", p, _interval(*powers), window, (powers[0].values[0], p, 0.0, 1.0))
     straight, best = _stretched(data, 1.0), _best(data)
-    chosen = straight if straight.close and abs(best.beta - 1) < _SLACK else best
+    betas = [best.beta, *(_best(part).beta for part in halves)]
+    exponential = straight.close and (abs(best.beta - 1) < _SLACK or min(betas) <= 1 <= max(betas))
+    chosen = straight if exponential else best
     if not chosen.close or chosen.last <= 0:
         return None
     curve = (chosen.values[0], chosen.values[-2], chosen.last, chosen.beta)
-    if chosen is straight:
+    if exponential:
         low, high = _interval(straight, *(_stretched(part, 1.0) for part in halves))
-        return Decay(
-            "exponential", float(np.exp(straight.last)), (float(np.exp(low)), float(np.exp(high))), window, curve
-        )
-    betas = [chosen.beta, *(_best(part).beta for part in halves)]
-    kind = "stretched" if chosen.beta < 1 else "super-exponential"
+        base, *ends = (float(np.exp(r)) for r in (straight.last, low, high))
+        return Decay("exponential", base, (ends[0], ends[1]), window, curve)
+    kind = "stretched" if best.beta < 1 else "super-exponential"
     step = float(_POWERS[1] - _POWERS[0])
-    return Decay(kind, chosen.beta, (min(betas) - step, max(betas) + step), window, curve)
+    return Decay(kind, best.beta, (min(betas) - step, max(betas) + step), window, curve)
 
 
 class _Data(eqx.Module):

@@ -93,6 +93,7 @@ class Operator(eqx.Module):
         columns = jnp.concatenate([jnp.ones((len(x), 1), x.dtype), x], axis=1)
         return columns[:, : (0, 1, 1 + self.dim)[self.order]]
 
+    @eqx.filter_jit
     def symbol(self, xi: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
         """gamma_1^2 and gamma_w^2 at |xi|.
 
@@ -123,14 +124,20 @@ class Operator(eqx.Module):
         from_w = self.a.moment(2) * slope
         return value + from_w, from_w
 
+    @property
+    def is_spline(self) -> bool:
+        """Whether `spline` has something to say: a kink in sigma, and an isotropic w or d = 1."""
+        return self.transform.kink is not None and (self.dim == 1 or not isinstance(self.w, Samples))
+
     def spline(self) -> tuple[Float[Array, ""], Float[Array, ""]] | None:
         """(cubic, linear) of K_LFP = cubic |s|^3 + linear |s| (1 + x.x') for an isotropic w; None otherwise.
 
         cubic = p_b(0) k M_3(d) E[r^3] / 12, linear = -p_b(0) k M_1(d) E[a^2] E[r] / 2, k = (c_+ - c_-)^2.
         """
-        kink = self.transform.kink
-        if kink is None or (isinstance(self.w, Samples) and self.dim > 1):
+        if not self.is_spline:
             return None
+        kink = self.transform.kink
+        assert kink is not None
         e, o = jnp.eye(1, self.dim), jnp.zeros((1, self.dim))
         cubic, linear = (self.w.directional(q, e, o)[0, 0] for q in (3, 1))
         scale = self.density * kink
@@ -155,6 +162,7 @@ class Operator(eqx.Module):
         from_w = self.density * self.a.moment(2) * slope
         return self.density * value + from_w, from_w
 
+    @eqx.filter_jit
     def lfp(self, x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "n m"]:
         """K_LFP = k_1 + k_w x.x', the divergence term included.
 
@@ -165,6 +173,7 @@ class Operator(eqx.Module):
         one, from_w = self.parts(x1, x2)
         return one + from_w * _dot(x1, x2.T)
 
+    @eqx.filter_jit
     def smooth(self, x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "n m"]:
         """K_0, the polynomial part.
 
@@ -182,6 +191,7 @@ class Operator(eqx.Module):
         square = self.w.directional(2, x1, -x2)
         return total + mixed * (self.b.moment(1) + self.density / 4 * square)
 
+    @eqx.filter_jit
     def __call__(self, x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "n m"]:
         """K_0 + K_LFP."""
         return self.smooth(x1, x2) + self.lfp(x1, x2)

@@ -124,11 +124,11 @@ def sum_of_modes(domain: Domain, n: int, modes: Sequence[int], amplitudes: Seque
     return problem(domain, t, y, k, name="modes " + ",".join(map(str, k)))
 
 
-def read_csv(path: str | Path) -> Float[np.ndarray, "n columns"]:
-    r"""Numbers of a CSV file, header optional, at most 10^5 rows.
+def read_csv(path: str | Path, least: int = 2) -> Float[np.ndarray, "n columns"]:
+    r"""Numbers of a CSV file, header optional, at most 10^5 rows of at least `least` columns.
 
     Raises:
-        InputError: a file that cannot be read, fewer than two columns, rows of unequal length, words, NaN.
+        InputError: a file that cannot be read, too few columns, rows of unequal length, words, NaN.
 
     Example:
         >>> import tempfile, pathlib
@@ -146,10 +146,10 @@ def read_csv(path: str | Path) -> Float[np.ndarray, "n columns"]:
     if rows and not _is_number(rows[0][0]):
         rows = rows[1:]
     widths = {len(row) for row in rows}
-    if len(widths) != 1 or widths.pop() < 2 or len(rows) > LARGEST_FILE:
+    if len(widths) != 1 or widths.pop() < least or len(rows) > LARGEST_FILE:
         msg = (
             f"data={str(path)!r} has {len(rows)} rows of {sorted({len(r) for r in rows})} columns; "
-            f"allowed: at least two columns (x, y) everywhere and 1 to {LARGEST_FILE} rows"
+            f"allowed: at least {least} columns everywhere and 1 to {LARGEST_FILE} rows"
         )
         raise _checks.InputError(msg)
     for number, row in enumerate(rows, 1):

@@ -100,6 +100,7 @@ class Table(eqx.Module):
         return x[None] * one - two + self.coefficients[0][:, piece]
 
 
+@jax.jit
 def distances(x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "n m"]:
     """|x1 - x2| by differences, one coordinate at a time; its derivative at coinciding points is 0.
 

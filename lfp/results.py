@@ -12,7 +12,7 @@ from lfp import _checks
 from lfp._files import write_whole
 
 FORMATS = (".png", ".svg")
-PICTURES = ("overlay", "heatmap", "snapshots", "spectrum")
+PICTURES = ("overlay", "heatmap", "snapshots", "profiles", "spectrum")
 OURS = {"config.json", "result.json", "theory.nc", "curves.nc", *(p + f for p in PICTURES for f in FORMATS)}
 
 
@@ -51,6 +51,22 @@ def claim(out: str | Path, settings: dict[str, Any], *, force: bool = False) -> 
         >>> json.loads((folder / "config.json").read_text())["settings"]
         {'width': 8}
     """
+    refuse_taken(out, settings, force=force)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name in OURS:
+            path.unlink()
+    write_json(folder / "config.json", {"settings": settings, "environment": environment()})
+    return folder
+
+
+def refuse_taken(out: str | Path, settings: dict[str, Any], *, force: bool = False) -> None:
+    """Refuse a folder that `claim` would refuse, before work that takes long.
+
+    Example:
+        >>> refuse_taken("a folder that does not exist", {})
+    """
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         msg = f"out={str(out)!r} is a file; allowed: a folder"
@@ -59,12 +75,6 @@ def claim(out: str | Path, settings: dict[str, Any], *, force: bool = False) -> 
     if taken and not force and _settings(folder) != _plain(settings):
         msg = f"out={str(out)!r} exists and is not a run of this configuration; allowed: another folder, or --force"
         raise _checks.InputError(msg)
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.name in OURS:
-            path.unlink()
-    write_json(folder / "config.json", {"settings": settings, "environment": environment()})
-    return folder
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -92,7 +92,7 @@ def run(s: Survey, out: str | Path, *, force: bool = False, say: Callable[[str],
 
     Example:
         >>> import tempfile
-        >>> result = run(Survey(activation="erf", max_mode=16), tempfile.mkdtemp())
+        >>> result = run(Survey(activation="erf", max_mode=32), tempfile.mkdtemp())
         >>> result["law"]["kind"], [row["mode"] for row in result["rates"]][:2]
         ('exponential', [0, 1])
     """
@@ -171,9 +171,9 @@ def curves(found: dict[str, ModeRates]) -> Any:
     }
     first = every[0]
     modes = [",".join(map(str, k)) if isinstance(k, tuple) else k for k in first.labels]
-    data = {name: (("network", "mode"), values) for name, values in arrays.items()}
-    data |= {"frequency": ("mode", first.frequencies), "log_multiplicity": ("mode", first.log_multiplicities)}
-    return labelled(data, {"network": list(found), "mode": modes})
+    data: dict[str, Any] = {name: (("network", "mode"), values) for name, values in arrays.items()}
+    data |= {"frequency": (("mode",), first.frequencies), "log_multiplicity": (("mode",), first.log_multiplicities)}
+    return labelled({"network": list(found), "mode": modes}, **data)
 
 
 def _number(count: int) -> int | float | None:

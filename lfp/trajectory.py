@@ -75,16 +75,17 @@ class Trajectory(eqx.Module):
             return cls.from_xarray(data.load())
 
 
-def labelled(arrays: dict[str, Any], coordinates: dict[str, Any]) -> Any:
-    """An xarray.Dataset of name -> (dimensions, values).
+def labelled(coords: dict[str, Any], **arrays: Any) -> Any:
+    """An xarray.Dataset of (dimensions, values) pairs.
 
     Example:
-        >>> labelled({"rate": ("mode", np.ones(2))}, {"mode": [1, 2]}).rate.sum().item()
-        2.0
+        >>> labelled({"time": [0.0, 1.0]}, norm=(("time",), np.zeros(2))).norm.dims
+        ('time',)
     """
     import xarray as xr
 
-    return xr.Dataset(arrays, coords=coordinates)
+    data = {name: (dims, np.asarray(values)) for name, (dims, values) in arrays.items()}
+    return xr.Dataset(data, coords=coords)
 
 
 def save(path: str | Path, data: Any) -> None:

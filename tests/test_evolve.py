@@ -1,5 +1,6 @@
 """The LFP equation solved from data: against the recursion, the limit, splines, and its own definition."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from scipy.linalg import expm
 from lfp._checks import InputError
 from lfp.dynamics import GradientDescent
 from lfp.laws import FixedRadius, Gaussian
+from lfp.methods import Exact, Krylov
 from lfp.operator import Operator
-from lfp.solver import Exact, Krylov, evolve
+from lfp.solver import evolve
 
 X1 = np.linspace(-1, 1, 12)[:, None] + 0.03 * np.sin(np.arange(12))[:, None]
 X2 = np.random.default_rng(3).uniform(-1, 1, (12, 2))
@@ -150,7 +152,6 @@ def test_float32():
     ("change", "message"),
     [
         ({"y": np.full(12, np.nan)}, "y has 12 values that are not finite"),
-        ({"x": np.zeros((12, 1))}, "repeated points"),
         ({"times": np.array([1.0, 0.5])}, "must increase"),
         ({"times": np.array([-1.0, 0.5])}, "must increase from 0"),
         ({"times": np.array([np.nan])}, "must increase"),
@@ -173,6 +174,70 @@ def test_points_on_a_line_in_the_plane():
     with pytest.raises(InputError, match="12 points that determine 2 of the 3"):
         evolve(operator(dim=2), x, Y, np.array([1.0]), treatment="instant")
     assert np.isfinite(evolve(operator(dim=2), x, Y, np.array([1.0])).residual).all()
+
+
+def test_repeated_points_are_merged_with_weights():
+    """Two copies of a point are one of twice the weight and the mean target; said in a warning."""
+    x, y, times = np.concatenate([X1, X1[3:5]]), np.concatenate([Y, [0.4, -0.6]]), np.array([1.0, 20.0])
+    with pytest.warns(UserWarning, match="2 repeated x merged with weights"):
+        found = evolve(operator(), x, y, times)
+    mean, share = Y.copy(), np.full(12, 1 / 14)
+    mean[3:5], share[3:5] = [(Y[3] + 0.4) / 2, (Y[4] - 0.6) / 2], 2 / 14
+    expected = evolve(operator(), X1, mean, times, weights=share)
+    np.testing.assert_allclose(found.residual, expected.residual, atol=1e-13)
+    np.testing.assert_array_equal(found.x, X1)
+
+
+LATTICE = np.stack(np.meshgrid(*2 * [np.linspace(-1, 1, 4)], indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+@pytest.mark.parametrize(
+    ("scale", "treatment"),
+    [
+        ("w", "finite"),
+        ("b", "instant"),
+        pytest.param("w", "instant", marks=pytest.mark.slow),
+        pytest.param("b", "finite", marks=pytest.mark.slow),
+    ],
+)
+def test_derivatives_where_rates_repeat(scale, treatment):
+    """d/d sigma of h(x, t) and of the residual, a square lattice, against central differences to 1e-6."""
+    y, test = np.sin(3 * LATTICE[:, 0]) + LATTICE[:, 1] ** 2, np.array([[0.1, 0.3]])
+    rates = np.linalg.eigvalsh(np.asarray(operator(dim=2)(jnp.asarray(LATTICE), jnp.asarray(LATTICE))))
+    assert (np.diff(rates) < 1e-12 * rates[-1]).any()  # the lattice has what the test is about
+
+    def value(sigma):
+        laws = {"w": Gaussian(1.0), "b": Gaussian(2.0)} | {scale: Gaussian(sigma)}
+        solution = evolve(Operator("relu", dim=2, **laws), LATTICE, y, np.array([0.5, 30.0]), treatment=treatment)
+        return jnp.sum(solution.at(test)) + jnp.sum(solution.residual**2)
+
+    sigma, step = 1.3, 1e-4
+    expected = (value(sigma + step) - value(sigma - step)) / (2 * step)
+    for found in (jax.grad(value)(sigma), jax.jacfwd(value)(sigma)):
+        assert abs(float(found / expected) - 1) < 1e-6
+
+
+def test_eigenvectors_have_no_derivative_there():
+    """Control: through eigh itself the same derivative is wrong, without a word."""
+    y = jnp.sin(3 * jnp.asarray(LATTICE[:, 0])) + jnp.asarray(LATTICE[:, 1]) ** 2
+
+    def through_eigh(sigma):
+        gram = Operator("relu", w=Gaussian(sigma), dim=2)(jnp.asarray(LATTICE), jnp.asarray(LATTICE))
+        rates, vectors = jnp.linalg.eigh(gram)
+        return y @ (vectors * jnp.exp(-rates)[None, :]) @ (vectors.T @ y)
+
+    expected = (through_eigh(1.3 + 1e-4) - through_eigh(1.3 - 1e-4)) / 2e-4
+    assert not abs(float(jax.grad(through_eigh)(1.3) / expected) - 1) < 1e-3
+
+
+def test_krylov_claims_no_derivative():
+    """Refused by name."""
+
+    def value(sigma):
+        return evolve(operator(a=sigma), X1, Y, np.array([1.0]), method=Krylov()).residual.sum()
+
+    with pytest.raises(InputError, match="has no derivative"):
+        jax.grad(value)(1.0)
 
 
 def test_transform_has_no_zero_frequency():

@@ -1,0 +1,47 @@
+"""Grey images as arrays: a file, or one of the photographs that scikit-learn ships."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from lfp import _checks
+
+SHIPPED = ("china", "flower")
+
+
+def read_image(name: str | Path, size: int) -> Float[np.ndarray, "size size"]:
+    """The middle square of an image as grey values, averaged to size x size, their mean removed.
+
+    Args:
+        name: an image file, or `china` or `flower`.
+        size: pixels per side, 2 or more.
+
+    Raises:
+        InputError: a file that is no image, a size below 2.
+
+    Example:
+        >>> read_image("china", 16).shape
+        (16, 16)
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    _checks.integer("size", size, 2)
+    if str(name) in SHIPPED:
+        from sklearn.datasets import load_sample_image
+
+        image = Image.fromarray(load_sample_image(f"{name}.jpg"))
+    else:
+        try:
+            image = Image.open(name)
+            image.load()
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else "not an image"
+            msg = f"image={str(name)!r} cannot be read: {why}; allowed: an image file, {', '.join(SHIPPED)}"
+            raise _checks.InputError(msg) from None
+    side = min(image.size)
+    left, top = ((whole - side) // 2 for whole in image.size)
+    box = (left, top, left + side, top + side)
+    grey = image.convert("F").resize((size, size), Image.Resampling.BOX, box=box)
+    values = np.asarray(grey, np.float64) / 255
+    return values - values.mean()

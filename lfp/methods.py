@@ -1,0 +1,139 @@
+"""Methods that apply functions of a symmetric product to a vector: f_t(A) v for a whole family f_t at once."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
+
+from lfp import _checks
+from lfp.dynamics import Dynamics
+from lfp.krylov import Applied, Family, Product, apply_functions
+
+
+class Law(eqx.Module):
+    """What a law of the optimiser leaves of a mode, p_s(L), and what the mode has summed, (1 - p_s(L)) / L.
+
+    Args:
+        dynamics: the law.
+        steps: s.
+
+    Example:
+        >>> from lfp.dynamics import GradientDescent
+        >>> Law(GradientDescent(0.5), jnp.array([2.0]))(jnp.array([0.0, 1.0])).tolist()
+        [[1.0, 0.25], [1.0, 0.75]]
+    """
+
+    dynamics: Dynamics
+    steps: Num[Array, " t"]
+
+    def __call__(self, rates: Float[Array, " k"]) -> Float[Array, "two_t k"]:
+        """The first t rows are p_s(L), the others (1 - p_s(L)) / L with its limit at L = 0."""
+        zero = jnp.zeros(1, rates.dtype)
+        slope = jax.jvp(lambda r: self.dynamics.learned(r, self.steps), (zero,), (jnp.ones_like(zero),))[1]
+        some = rates > 0
+        learned = self.dynamics.learned(rates, self.steps) / jnp.where(some, rates, 1.0)[None, :]
+        return jnp.concatenate([self.dynamics.factor(rates, self.steps), jnp.where(some[None, :], learned, slope)])
+
+
+@runtime_checkable
+class Method(Protocol):
+    """How functions of a symmetric product are applied to a vector."""
+
+    def apply(self, product: Product, vector: Float[Array, " n"], family: Family) -> Applied:
+        """f_t(A) v for every member of a family."""
+        ...
+
+
+class Exact(eqx.Module):
+    """The eigendecomposition of the matrix: the reference, up to a few thousand points.
+
+    Differentiable, also where rates repeat: the derivative of f(A) is V (F o V^T dA V) V^T with the divided differences
+    F_ij = (f(L_i) - f(L_j)) / (L_i - L_j), F_ii = f'(L_i) (Daleckii and Krein 1951), while that of the eigenvectors
+    themselves does not exist there.
+
+    Example:
+        >>> out = Exact().apply(lambda v: 2 * v, jnp.ones(2), lambda rates: jnp.exp(-rates)[None])
+        >>> bool(jnp.allclose(out.values, jnp.exp(-2.0)))
+        True
+    """
+
+    def apply(self, product: Product, vector: Float[Array, " n"], family: Family) -> Applied:
+        """f_t(A) v = V f_t(rates) V^T v; what rounding made negative counts as 0."""
+        matrix = jax.vmap(product)(jnp.eye(len(vector), dtype=vector.dtype))
+        matrix = (matrix + matrix.T) / 2
+        values = _exact(matrix, vector, family)
+        bound = jnp.max(jnp.sum(jnp.abs(matrix), axis=1))
+        return Applied(values, None, jnp.zeros(len(values), vector.dtype), jnp.asarray(len(vector)), bound)
+
+
+class Krylov(eqx.Module):
+    """Lanczos on matrix-free products, deepened until its error estimate is below the tolerance.
+
+    Args:
+        tolerance: of every time, relative to the size of the residual at the start.
+        max_depth: most products; memory max_depth x n.
+
+    Example:
+        >>> out = Krylov().apply(lambda v: 2 * v, jnp.ones(2), lambda rates: jnp.exp(-rates)[None])
+        >>> bool(jnp.allclose(out.values, jnp.exp(-2.0)))
+        True
+    """
+
+    tolerance: float = eqx.field(static=True, default=1e-8)
+    max_depth: int = eqx.field(static=True, default=256)
+
+    def apply(self, product: Product, vector: Float[Array, " n"], family: Family) -> Applied:
+        """f_t(A) v from the Krylov space of v; no derivatives, which a space chosen for v does not hold."""
+
+        def fixed(v: Array) -> Array:
+            return _without_derivative(product(v))
+
+        return apply_functions(fixed, _without_derivative(vector), family, self.tolerance, self.max_depth)
+
+
+@eqx.filter_custom_jvp
+def _exact(matrix: Array, vector: Array, family: Family) -> Array:
+    rates, vectors = jnp.linalg.eigh(matrix)
+    return (family(jnp.maximum(rates, 0.0)) * (vectors.T @ vector)[None, :]) @ vectors.T
+
+
+@_exact.def_jvp
+def _exact_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    (matrix, vector, family), (of_matrix, of_vector, of_family) = primals, tangents
+    rates, vectors = jnp.linalg.eigh(matrix)
+    rates = jnp.maximum(rates, 0.0)
+    gains, along = family(rates), vectors.T @ vector
+    moved = jnp.zeros_like(gains)
+    if of_vector is not None:
+        moved = moved + gains * (vectors.T @ of_vector)[None, :]
+    if any(leaf is not None for leaf in jax.tree.leaves(of_family)):
+        moved = moved + eqx.filter_jvp(lambda law: law(rates), (family,), (of_family,))[1] * along[None, :]
+    if of_matrix is not None:
+        moved = moved + _divided(family, rates, gains, vectors.T @ of_matrix @ vectors, along)
+    return (gains * along[None, :]) @ vectors.T, moved @ vectors.T
+
+
+def _divided(family: Family, rates: Array, gains: Array, inner: Array, along: Array) -> Array:
+    """Rows sum_j F_ij E_ij c_j, a column of F at a time; near rates by the slope at their mean."""
+
+    def column(total: Array, j: Array) -> tuple[Array, None]:
+        gap, mean = rates - rates[j], (rates + rates[j]) / 2
+        near = jnp.abs(gap) <= 1e-5 * mean
+        slope = jax.jvp(family, (mean,), (jnp.ones_like(mean),))[1]
+        divided = jnp.where(near[None, :], slope, (gains - gains[:, j][:, None]) / jnp.where(near, 1.0, gap)[None, :])
+        return total + divided * (inner[:, j] * along[j])[None, :], None
+
+    return jax.lax.scan(column, jnp.zeros_like(gains), jnp.arange(len(rates)))[0]
+
+
+@jax.custom_jvp
+def _without_derivative(vector: Array) -> Array:
+    return vector
+
+
+@_without_derivative.defjvp
+def _refuse(*_: object) -> tuple[Array, Array]:
+    msg = "method=Krylov() has no derivative; allowed where one is taken: Exact()"
+    raise _checks.InputError(msg)
