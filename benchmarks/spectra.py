@@ -1,7 +1,7 @@
 """Claim: rates on a symmetric space cost one row of the kernel, not a Gram matrix, in any dimension.
 
-The peer is a dense symmetric eigensolver on the Gram matrix of the same kernel, at a size that it can hold. First is with
-every import and compilation, again is the second call. Peak is that of the process.
+The peer is a dense symmetric eigensolver on the Gram matrix of the same kernel, at a size that it can hold. First is
+with every import and compilation, again is the second call. Peak is that of the process.
 Run: python benchmarks/spectra.py
 """
 

@@ -231,7 +231,8 @@ def _hermite_squares(which: Activation, q: float) -> Expansion:
             before, psi = psi, (z * psi - np.sqrt(m) * before) / np.sqrt(m + 1)
         value, slope = means[0]
         squares[squares < _CUT * value] = 0
-        shares = (float(squares.sum()) / value, float((np.arange(terms) * squares).sum()) / (q * slope))
+        sums = (float(squares.sum()), float((np.arange(terms) * squares).sum()) / q)
+        shares = tuple(part / all_ if all_ > 0 else float(part == 0) for part, all_ in zip(sums, means[0], strict=True))
         if min(shares) > 1 - 1e-14:
             break
     if not np.allclose(means[0], means[1], rtol=1e-12) or min(shares) < 1 - _LOST:
