@@ -48,7 +48,7 @@ class Equation:
     bias: str = "gaussian"
     """law of the biases: gaussian or uniform"""
     times: str = ""
-    """flow times such as 0,1,10,inf; without them 9 from 1 / largest rate on, ten-fold each"""
+    """flow times such as 0,1,10,inf; without them nine powers of ten from 1 / largest rate on"""
     test: Path | None = None
     """CSV file with columns x1..xd, where h is wanted; without it a grid over the data, or the pixels"""
     frequencies: str = ""
@@ -193,7 +193,7 @@ def _times(s: Equation, operator: Operator, x: np.ndarray) -> Float[np.ndarray, 
     product = choose(operator, points, part="finite" if s.treatment == "finite" else "lfp")
     start = np.random.default_rng(0).normal(size=len(points))
     rate = float(largest_rate(lambda v: product(v) / len(points), jnp.asarray(start))[0])
-    return np.asarray(10.0 ** np.arange(9) / rate)
+    return 10.0 ** (np.ceil(-np.log10(rate)) + np.arange(9))
 
 
 def _test(s: Equation, x: np.ndarray) -> Float[np.ndarray, "m d"]:
