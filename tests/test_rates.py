@@ -140,7 +140,7 @@ def test_high_modes_keep_their_digits():
     [Sphere(2), pytest.param(Sphere(4), marks=pytest.mark.slow), Hypercube(40)],
     ids=["circle", "sphere", "cube"],
 )
-@pytest.mark.parametrize("network", [RELU, ERF], ids=["relu", "erf"])
+@pytest.mark.parametrize("network", [pytest.param(RELU, marks=pytest.mark.slow), ERF], ids=["relu", "erf"])
 def test_both_ways_agree_within_their_errors(network, space):
     """Quadrature and power series, each with the error that it states."""
     one, error = quadrature_shares(profile(kernel(network), space), 24)
