@@ -12,6 +12,7 @@ from lfp.methods import Exact as Exact, Krylov as Krylov
 from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer
 from lfp.ntk import empirical_kernel as empirical_kernel, kernel as kernel
 from lfp.operator import Operator as Operator
+from lfp.population import Spectral as Spectral
 from lfp.prediction import Prediction as Prediction, laziness as laziness, predict as predict
 from lfp.probes import probe as probe
 from lfp.problems import (
@@ -21,7 +22,10 @@ from lfp.problems import (
     scan_line as scan_line,
     sum_of_modes as sum_of_modes,
 )
+from lfp.profile import profile as profile
+from lfp.rates import ModeRates as ModeRates, grid_rates as grid_rates, mode_rates as mode_rates
 from lfp.solver import evolve as evolve, solve as solve
+from lfp.spaces import Hypercube as Hypercube, Sphere as Sphere, Torus as Torus
 from lfp.spectra import gram_spectrum as gram_spectrum, spectrum as spectrum
 from lfp.training import train as train
 from lfp.trajectory import Trajectory as Trajectory, log_steps as log_steps

@@ -13,9 +13,12 @@ import tyro
 from lfp import _checks, equation
 from lfp.equation import Equation
 from lfp.overlay import Overlay, run
+from lfp.survey import Survey, run as survey
 from lfp.training import Progress
 
 FAILED, USER_SLIP, INTERRUPTED = 1, 2, 130
+
+_ROWS, _COLUMNS = 32, 4  # of a table on the screen; the folder has all
 
 Job = Callable[[], int]
 
@@ -87,7 +90,40 @@ def solve(
     return job
 
 
-COMMANDS = {"overlay": overlay, "solve": solve}
+def spectrum(
+    settings: Annotated[Survey, tyro.conf.arg(name="")],
+    out: Path = Path("spectrum"),
+    json: bool = False,
+    force: bool = False,
+) -> Job:
+    """Rates of networks on a domain: table, picture, law of decay, noise floor.
+
+    Args:
+        settings: domain and networks.
+        out: folder for config.json, result.json, curves.nc and the picture
+        json: print result.json to stdout, and nothing else there
+        force: take over a folder that holds another run
+
+    Returns:
+        The job; calling it runs the command and gives its exit code.
+
+    Example:
+        >>> callable(spectrum(Survey()))
+        True
+    """
+
+    def job() -> int:
+        result = survey(settings, out, force=force, say=_say)
+        if json:
+            print((out / "result.json").read_text(), end="")  # noqa: T201
+        else:
+            _show_rates(result, out)
+        return 0
+
+    return job
+
+
+COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -195,6 +231,45 @@ def _show_solution(result: dict[str, Any], out: Path) -> None:
     console = Console()
     console.print(table)
     console.print(f"{result['products']} products, {result['seconds']:.1f} s; results in {out}/", highlight=False)
+
+
+def _show_rates(result: dict[str, Any], out: Path) -> None:
+    """Rates of every network, one column each, and their laws, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console, networks = Console(), result["networks"]
+    count = len(result["rates"])
+    shown = range(count) if count <= _ROWS else [*range(_ROWS - 8), *range(_ROWS - 8, count, max(1, count // 8))]
+    for first in range(0, len(networks), _COLUMNS):
+        part = networks[first : first + _COLUMNS]
+        table = Table(title="rate per mode")
+        for head in ("mode", "multiplicity", *(one["network"].replace(", ", "\n") for one in part)):
+            table.add_column(head, justify="right")
+        for i in shown:
+            row = result["rates"][i]
+            mode = " ".join(map(str, row["mode"])) if isinstance(row["mode"], list) else str(row["mode"])
+            size = "-" if row["multiplicity"] is None else f"{row['multiplicity']:.6g}"
+            table.add_row(mode, size, *(_cell(one["rates"][i]) for one in part))
+        console.print(table)
+    for one in networks:
+        console.print(_laws_line(one), highlight=False)
+    console.print(f"{result['seconds']:.1f} s; results in {out}/", highlight=False)
+
+
+def _laws_line(one: dict[str, Any]) -> str:
+    law, text = one["law"], "no law fits"
+    if law["interval"] is not None:
+        name = "base" if "base" in law else "exponent"
+        low, high = law["interval"]
+        text = f"{law['kind']}, {name} {law[name]:.4g} in [{low:.4g}, {high:.4g}]"
+    return f"{one['network']}: {text}; K(x,x) = {one['trace']:.6g}, effective rank {one['effective_rank']:.3g}"
+
+
+def _cell(row: dict[str, Any]) -> str:
+    if row["rate"] is not None:
+        return f"{row['rate']:.4g}"
+    return "absent" if row["absent"] else "< noise"
 
 
 if __name__ == "__main__":

@@ -172,7 +172,8 @@ def compare(prediction: Prediction, training: Trajectory) -> Report:
         rows.append(row)
     lazy = None if prediction.laziness is None else float(prediction.laziness[-1])
     error = float(np.max(columns.get("standard_error", 0.0)))
-    expected = None if lazy is None else expected_d_sup(lazy, error)
+    operator = float(np.max(columns["lfp_vs_ntk"])) if prediction.name == "lfp" and "lfp_vs_ntk" in columns else 0.0
+    expected = None if lazy is None else expected_d_sup(lazy, error) + operator  # known before training, like the rest
     return Report(rows, expected, lazy, *_verdict(float(columns["d_sup"].max()), expected, lazy))
 
 

@@ -228,6 +228,28 @@ def _waves(angles: Array, shape: tuple[int, ...], sign: int) -> list[Array]:
     return [jax.lax.complex(jnp.cos(phase), sign * jnp.sin(phase)) for phase in phases]
 
 
+def walsh_hadamard(values: Float[Array, " n"]) -> Float[Array, " n"]:
+    """sum_i values_i (-1)^(bits shared by i and j), n a power of two; twice over it is n times the values.
+
+    Example:
+        >>> walsh_hadamard(jnp.array([1.0, 0.0, 0.0, 1.0])).tolist()
+        [2.0, 0.0, 0.0, 2.0]
+    """
+    n = len(values)
+    if n < 1 or n & (n - 1):
+        msg = f"values has {n} entries; allowed: a power of two"
+        raise _checks.InputError(msg)
+    size = 1
+    while size < n:  # five bits at a time: a product with a small matrix
+        step = min(n // size, 32)
+        bits = np.bitwise_count(np.bitwise_and.outer(np.arange(step), np.arange(step)))
+        signs = jnp.asarray(1.0 - 2.0 * (bits % 2), values.dtype)
+        blocks = values.reshape(-1, step, size)
+        values = jnp.einsum("ij,bjs->bis", signs, blocks, precision="highest").reshape(n)
+        size *= step
+    return values
+
+
 def hankel(
     xi: Float[np.ndarray, " m"], r: Float[np.ndarray, " q"], weights: Float[np.ndarray, " q"], dim: int
 ) -> Float[np.ndarray, "m q"]:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from lfp.decay import Decay
 from lfp.probes import ModeCurves
+from lfp.rates import ModeRates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FLOOR = 3e-3
+MARKERS = "osD^v"
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -144,6 +147,54 @@ def plot_heat(axes: "Sequence[Axes]", theory: ModeCurves, training: ModeCurves) 
         ax.set(xscale="log", xlabel="step", title=title)
     axes[0].set_ylabel("mode of the target")
     axes[0].figure.colorbar(drawn, ax=list(axes), label="$|F[y-f]| / |F[y]|$", shrink=0.9)
+
+
+def plot_rates(
+    axes: "Axes", found: dict[str, ModeRates], title: str = "", label: str = "frequency of the mode"
+) -> None:
+    """Rates over frequency; the fitted law, dashed over what it was fitted to; the noise floor dotted where it hides.
+
+    Args:
+        axes: where to draw.
+        found: rates by the name of their network.
+        title: of the picture.
+        label: of the frequency.
+
+    Example:
+        >>> from lfp.spaces import Sphere
+        >>> from lfp.rates import mode_rates
+        >>> plot_rates(figure()[1], {"exp": mode_rates(lambda x, y: np.exp(np.asarray(x @ y.T)), Sphere(3), 6)})
+    """
+    colours = mode_colours(len(found))
+    for i, (colour, (name, rates)) in enumerate(zip(colours, found.items(), strict=True)):
+        x, known = rates.frequencies, rates.above_noise & (rates.frequencies > 0)
+        law = rates.law
+        text = name if law.kind == "none" else f"{name}: {_law_text(law)}"
+        marker = MARKERS[i % len(MARKERS)]
+        axes.plot(x[known], rates.rates[known], marker, ms=3.5, color=colour, mec="none", label=text)
+        hidden = (x > 0) & ~rates.above_noise & ~rates.absent
+        if hidden.any():
+            axes.plot(x[hidden], rates.floors[hidden], color=colour, lw=1.2, ls=":")
+        if hidden.any() and len(found) == 1:  # a shade under one network would cover another's rates
+            axes.fill_between(x[hidden], 0, rates.floors[hidden], color=colour, alpha=0.12, lw=0)
+        if law.kind != "none":
+            line = np.geomspace(*law.window, 64)
+            axes.plot(line, np.exp(law.log_rate(line)), color="black", lw=0.9, ls=(0, (4, 2)))
+    axes.set(xscale="log", yscale="log", xlabel=label, ylabel="rate", title=title)
+    axes.plot([], [], color="black", lw=0.9, ls=(0, (4, 2)), label="fitted law")
+    if any((~rates.above_noise & ~rates.absent).any() for rates in found.values()):
+        axes.plot([], [], color="grey", lw=0.8, ls=":", label="noise floor")
+    axes.legend(fontsize=8, loc="lower left")
+
+
+def _law_text(law: Decay) -> str:
+    names = {
+        "power": f"$x^{{-{law.parameter:.2f}}}$",
+        "exponential": f"${law.parameter:.2f}^{{-x}}$",
+        "stretched": f"$\\exp(-r x^{{{law.parameter:.2f}}})$",
+        "super-exponential": f"$\\exp(-r x^{{{law.parameter:.2f}}})$",
+    }
+    return names[law.kind]
 
 
 def _edges(centres: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t+1"]:

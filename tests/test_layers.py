@@ -13,13 +13,13 @@ PACKAGE = Path(__file__).parent.parent / "lfp"
 # A file imports from earlier rows only; files of a row do not import each other. Not every file exists yet.
 ROWS = [
     ["_checks", "_files", "_neural_tangents", "quadrature"],
-    ["trajectory", "fourier", "krylov", "dynamics", "laws", "results", "transforms", "numerical", "images"],
-    ["activations", "domains"],
-    ["networks", "problems", "dual"],
+    ["trajectory", "fourier", "krylov", "dynamics", "laws", "results", "transforms", "numerical", "images", "decay"],
+    ["activations", "domains", "spaces"],
+    ["networks", "problems", "dual", "harmonics", "profile"],
     ["averages"],
-    ["ntk", "operator", "regularizers"],
-    ["products", "training", "methods"],
-    ["structured", "nufft", "population"],
+    ["ntk", "operator", "regularizers", "series"],
+    ["products", "training", "methods", "zonal"],
+    ["structured", "nufft", "population", "rates"],
     ["choice", "spectra"],
     ["solution", "stationary"],
     ["solver"],
@@ -27,7 +27,7 @@ ROWS = [
     ["prediction"],
     ["compare"],
     ["plotting"],
-    ["overlay", "equation"],
+    ["overlay", "equation", "survey"],
     ["cli"],
 ]
 ROW = {name: i for i, row in enumerate(ROWS) for name in row}

@@ -1,0 +1,242 @@
+"""One rate per mode of a network or a kernel on a whole space, absolute in scale, with the error of each."""
+
+import contextlib
+import math
+from collections import Counter
+from itertools import pairwise
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from lfp import _checks
+from lfp.decay import Decay, fit
+from lfp.domains import Circle
+from lfp.fourier import walsh_hadamard
+from lfp.networks import MLP, TwoLayer
+from lfp.ntk import kernel as analytic
+from lfp.profile import Kernel, profile
+from lfp.series import power_series
+from lfp.spaces import Hypercube, Sphere, Torus, Zonal
+from lfp.zonal import check_top, quadrature_shares, series_shares
+
+LARGEST_GRID = 2**24
+"""Most points of a grid whose kernel row is transformed."""
+
+_ENOUGH = 1e-10  # relative error of a series that no quadrature improves; nor where it is rounding of the trace
+
+
+class ModeRates(eqx.Module):
+    """Rates by mode: dynamics u' = -K u, u' = -rate u in a mode, K the kernel against the uniform law on the space.
+
+    Args:
+        labels: the degree, or on the torus the frequencies, largest first, all signs and orders of which are alike.
+        frequencies: what a law of decay is fitted against: k + (dim - 2)/2 on circle and sphere, the degree on the
+            cube, |k| on the torus.
+        shares: multiplicity times rate; they sum to K(x, x).
+        errors: error of each share, of rounding, quadrature and truncation.
+        multiplicities: number of modes that share the rate, exact.
+        trace: K(x, x).
+    """
+
+    labels: tuple[int | tuple[int, ...], ...] = eqx.field(static=True)
+    frequencies: Float[np.ndarray, " k"]
+    shares: Float[np.ndarray, " k"]
+    errors: Float[np.ndarray, " k"]
+    multiplicities: tuple[int, ...] = eqx.field(static=True)
+    trace: float
+
+    @property
+    def log_multiplicities(self) -> Float[np.ndarray, " k"]:
+        """Their logarithms: they themselves may be beyond floating point."""
+        return np.array([math.log(n) for n in self.multiplicities])
+
+    @property
+    def above_noise(self) -> np.ndarray:
+        """Which rates are known: at least four times their error."""
+        return self.shares > 4 * self.errors
+
+    @property
+    def absent(self) -> np.ndarray:
+        """Which modes the network cannot learn: below the noise, a higher one above it."""
+        above = self.above_noise
+        return ~above & (np.cumsum(above[::-1])[::-1] > 0)
+
+    @property
+    def log_rates(self) -> Float[np.ndarray, " k"]:
+        """log of the rates, -inf where they are not above the noise."""
+        known = np.where(self.above_noise, self.shares, 1.0)
+        return np.where(self.above_noise, np.log(known) - self.log_multiplicities, -np.inf)
+
+    @property
+    def rates(self) -> Float[np.ndarray, " k"]:
+        """The rates, per unit of flow time; NaN where noise would stand."""
+        return np.where(self.above_noise, np.exp(self.log_rates), np.nan)
+
+    @property
+    def floors(self) -> Float[np.ndarray, " k"]:
+        """Below this a rate is noise."""
+        with np.errstate(divide="ignore", over="ignore"):
+            return np.exp(np.log(4 * self.errors) - self.log_multiplicities)
+
+    @property
+    def noise_floor(self) -> float:
+        """The largest of the floors above which no rate stands; where all rates do, the largest floor."""
+        hidden = self.floors[~self.above_noise]
+        return float(hidden.max() if len(hidden) else self.floors.max())
+
+    @property
+    def tail(self) -> float:
+        """K(x, x) less all shares: what the modes that are not listed hold, to rounding."""
+        return self.trace - float(self.shares.sum())
+
+    @property
+    def effective_rank(self) -> float:
+        """(sum of rates)^2 / sum of rate^2, multiplicities counted; the sum of rates is K(x, x)."""
+        squares = np.where(
+            self.above_noise, 2 * np.log(np.abs(self.shares) + 1e-300) - self.log_multiplicities, -np.inf
+        )
+        return self.trace**2 / float(np.exp(squares).sum())
+
+    @property
+    def law(self) -> Decay:
+        """The law of decay of the rates that are known."""
+        known = self.above_noise & (self.frequencies > 0)
+        relative = np.where(known, self.errors, 0.0) / np.where(known, self.shares, 1.0)
+        odd = np.array([sum(label) if isinstance(label, tuple) else label for label in self.labels]) % 2 == 1
+        return fit(self.frequencies[known], self.log_rates[known], relative[known], odd[known])
+
+
+def mode_rates(network: TwoLayer | MLP | Kernel, space: Zonal | Torus | Circle, max_mode: int) -> ModeRates:
+    """Rates of a network at infinite width, or of a kernel, on a space: modes 0 .. max_mode.
+
+    On circle, sphere and hypercube the rates are those of the space itself, not of a grid (`zonal`); on the torus
+    those of the grid of 2^m points an angle, with the change from half as many for their error.
+
+    Args:
+        network: `TwoLayer`, `MLP` or a function (x1, x2) -> matrix.
+        space: `Circle`, `Sphere`, `Hypercube` or `Torus`.
+        max_mode: highest degree or frequency.
+
+    Returns:
+        The rates, with what is noise marked.
+
+    Raises:
+        InputError: a kernel that is not finite, not symmetric or not invariant, a mode that is not resolved.
+
+    Example:
+        >>> relu = MLP(width=2, depth=1, b_std=0.0)
+        >>> found = mode_rates(relu, Circle(), 5)
+        >>> found.above_noise.tolist()  # no odd modes without biases, but the first
+        [True, True, True, False, True, False]
+    """
+    kernel = analytic(network) if isinstance(network, TwoLayer | MLP) else network
+    if isinstance(space, Torus):
+        return _on_torus(kernel, space, max_mode)
+    zonal = Sphere(2) if isinstance(space, Circle) else space
+    check_top(zonal, max_mode)
+    shares, errors, trace = _shares(network, kernel, zonal, max_mode)
+    k = np.arange(max_mode + 1.0)
+    shift = 0 if isinstance(zonal, Hypercube) else (zonal.dim - 2) / 2
+    counts = tuple(zonal.multiplicity(degree) for degree in range(max_mode + 1))
+    return ModeRates(tuple(range(max_mode + 1)), k + shift, shares, errors, counts, trace)
+
+
+def _shares(
+    network: TwoLayer | MLP | Kernel, kernel: Kernel, space: Zonal, top: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Shares and their errors, each mode by the better way; K(x, x)."""
+    series = None
+    with contextlib.suppress(_checks.InputError):
+        series = power_series(network, space.dim) if isinstance(network, TwoLayer | MLP) else None
+    shares, errors = (np.zeros(top + 1), np.full(top + 1, np.inf))
+    if series is not None:
+        shares, errors = series_shares(series, space, top)
+        if np.all(errors <= np.maximum(_ENOUGH * shares, 64 * np.finfo(float).eps * series.total)):
+            return shares, errors, series.total
+    kappa = profile(kernel, space)
+    other, smaller = quadrature_shares(kappa, top)
+    trace = float(kappa(np.ones(1))[0])
+    return np.where(smaller < errors, other, shares), np.minimum(smaller, errors), trace
+
+
+def grid_rates(kernel: Kernel, space: Circle | Torus | Hypercube, n: int = 2) -> Float[Array, "*grid"]:
+    """Eigenvalues of the Gram matrix K / points on a full grid, from one row: FFT, on the cube Walsh-Hadamard.
+
+    Args:
+        kernel: invariant on the grid.
+        space: `Circle`, `Torus`, or `Hypercube` of dim <= 20.
+        n: points an angle; the cube takes all its corners.
+
+    Returns:
+        One axis an angle, frequencies as in `numpy.fft.fftfreq`; on the cube in the order of `Hypercube.degrees`.
+
+    Raises:
+        InputError: a kernel that is not finite or not invariant, or too many points.
+
+    Example:
+        >>> cosine = lambda x1, x2: x1 @ x2.T
+        >>> abs(grid_rates(cosine, Circle(), 8).round(12)).tolist()
+        [0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5]
+    """
+    if isinstance(space, Hypercube):
+        x, shape = space.points(), (2**space.dim,)
+    else:
+        dim = space.dim if isinstance(space, Torus) else 1
+        if _checks.integer("n", n, 1) ** dim > LARGEST_GRID:
+            msg = f"n={n} an angle makes {n}^{dim} points; allowed: {LARGEST_GRID} in all"
+            raise _checks.InputError(msg)
+        x = space.embed(space.grid(n))
+        shape = (n,) * dim
+    points = jnp.asarray(x)
+    row = jnp.asarray(kernel(points[:1], points))[0]
+    _checks.finite("kernel", np.asarray(row))
+    _check_invariant(kernel, points, row, shape, isinstance(space, Hypercube))
+    if isinstance(space, Hypercube):
+        return walsh_hadamard(row) / len(row)
+    return jnp.fft.fftn(row.reshape(shape)).real / row.size
+
+
+def _check_invariant(kernel: Kernel, x: Array, row: Array, shape: tuple[int, ...], cube: bool) -> None:
+    """Refuse a kernel whose other rows are not the first one, moved: 64 random entries."""
+    i, j = np.random.default_rng(0).integers(len(x), size=(2, 64))
+    if cube:
+        difference = i ^ j
+    else:
+        steps = [
+            (a - b) % n for a, b, n in zip(np.unravel_index(i, shape), np.unravel_index(j, shape), shape, strict=True)
+        ]
+        difference = np.ravel_multi_index(tuple(steps), shape)
+    entries = jnp.diagonal(jnp.asarray(kernel(x[i], x[j])))
+    tolerance = float(jnp.finfo(row.dtype).eps) ** 0.5 * float(jnp.abs(row).max())
+    off = float(jnp.abs(entries - row[difference]).max())
+    if off > tolerance:
+        msg = f"kernel is not invariant on the grid: off by {off:.1e}; allowed: functions of the difference of points"
+        raise _checks.InputError(msg)
+
+
+def _on_torus(kernel: Kernel, space: Torus, top: int) -> ModeRates:
+    _checks.integer("max_mode", top, 0)
+    n = 4
+    while n < 8 * (top + 1) or n**space.dim < 2**14:
+        n *= 2
+    fine = np.asarray(grid_rates(kernel, space, n), np.float64)
+    coarse = np.asarray(grid_rates(kernel, space, n // 2), np.float64)
+    # one orbit of signs and orders of the angles, one label: k_1 >= k_2 >= ... >= 0
+    labels = [k for k in np.ndindex(*(top + 1,) * space.dim) if all(a >= b for a, b in pairwise(k))]
+    labels.sort(key=lambda k: (sum(c * c for c in k), k))
+    index = tuple(np.array(labels).T)
+    orbits = tuple(_orbit(k) for k in labels)
+    counts = np.array(orbits, float)
+    trace = float(kernel(*[jnp.asarray(space.embed(np.zeros((1, space.dim))))] * 2)[0, 0])
+    rounding = 4 * np.finfo(float).eps * abs(trace)
+    errors = counts * np.maximum(np.abs(fine[index] - coarse[index]), rounding)
+    radius = np.sqrt(np.square(np.array(labels, float)).sum(axis=1))
+    return ModeRates(tuple(labels), radius, counts * fine[index], errors, orbits, trace)
+
+
+def _orbit(k: tuple[int, ...]) -> int:
+    """Number of frequencies that k becomes under signs and orders."""
+    orders = math.factorial(len(k)) // math.prod(math.factorial(c) for c in Counter(k).values())
+    return orders * 2 ** sum(1 for c in k if c)
