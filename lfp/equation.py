@@ -157,7 +157,17 @@ def run(s: Equation, out: str | Path, *, force: bool = False, say: Callable[[str
 
 
 def draw(s: Equation, folder: Path, x: np.ndarray, y: np.ndarray, curves: Any) -> None:
-    """h over x, or as images, at the times; |F[h]| over frequency and time."""
+    """h over x, or as images, at the times; |F[h]| over frequency and time.
+
+    Example:
+        >>> import tempfile
+        >>> folder, x, time = Path(tempfile.mkdtemp()), np.array([[0.0], [1.0]]), ("time", "frequency", "part")
+        >>> arrays = {"h": (("time", "test"), np.ones((1, 2))), "x_test": (("test", "input"), x)}
+        >>> curves = labelled({"time": [1.0]}, spectrum=(time, np.ones((1, 2, 2))), **arrays)
+        >>> draw(Equation(), folder, x, x[:, 0], curves)
+        >>> [path.name for path in folder.glob("*.png")]
+        ['profiles.png']
+    """
     times, h = curves.time.values, curves.h.values
     with plotting.style():
         if s.image:

@@ -147,7 +147,12 @@ def direct(operator: Operator, x: Points, x_test: Targets | None = None, part: P
 
 
 def points_of(operator: Operator, x: Points, x_test: Targets | None) -> tuple[Array, Array]:
-    """x and x_test as arrays of JAX; refuses what is traced, not finite or of another dimension."""
+    """x and x_test as arrays of JAX; refuses what is traced, not finite or of another dimension.
+
+    Example:
+        >>> points_of(Operator("relu"), np.zeros((2, 1)), None)[1].shape
+        (2, 1)
+    """
     for name, points in (("x", x), ("x_test", x if x_test is None else x_test)):
         if isinstance(points, Tracer):
             msg = f"{name} is traced; allowed: numbers, since the method follows from the points"
@@ -160,12 +165,22 @@ def points_of(operator: Operator, x: Points, x_test: Targets | None) -> tuple[Ar
 
 
 def part_of(operator: Operator, part: Part) -> Callable[[Array, Array], Array]:
-    """The kernel that a part names."""
+    """The kernel that a part names.
+
+    Example:
+        >>> float(part_of(Operator("relu"), "lfp")(jnp.zeros((1, 1)), jnp.zeros((1, 1)))[0, 0])
+        0.0
+    """
     return {"finite": operator, "lfp": operator.lfp}[_checks.choice("part", part, ("finite", "lfp"))]
 
 
 def is_radial(operator: Operator) -> bool:
-    """Whether the kernel is a function of |s|, |x| and |x'| in d <= 3: what a NUFFT needs."""
+    """Whether the kernel is a function of |s|, |x| and |x'| in d <= 3: what a NUFFT needs.
+
+    Example:
+        >>> is_radial(Operator("relu", dim=2)), is_radial(Operator("relu", dim=4))
+        (True, False)
+    """
     return operator.dim == 1 or (operator.dim <= 3 and not isinstance(operator.w, Samples))
 
 
@@ -177,7 +192,12 @@ def pair(operator: Operator, s: Float[Array, "n dim"]) -> Float[Array, "2 n"]:
 
 
 def half_square(x: Float[Array, "n dim"]) -> Float[Array, " n"]:
-    """|x|^2 / 2."""
+    """|x|^2 / 2.
+
+    Example:
+        >>> half_square(jnp.array([[3.0, 4.0]])).tolist()
+        [12.5]
+    """
     return jnp.sum(x**2, axis=1) / 2
 
 
