@@ -69,7 +69,9 @@ def main(case: str, n: int) -> None:
     x = points(case, n)
     dim = x.shape[1]
     operator = lfp.Operator("relu", b=Gaussian(4.0), dim=dim)
-    t = times(operator, choose(operator, x, tolerance=TOLERANCE), len(x), dim)
+    other = points(case, n + 1)  # of another shape, so that nothing is compiled beforehand
+    t = times(operator, choose(operator, other, tolerance=TOLERANCE), len(other), dim)
+    del other
     method = lfp.Krylov(TOLERANCE, DEPTH[dim])
 
     def solve(y: np.ndarray) -> lfp.solution.Solution:

@@ -115,8 +115,9 @@ def evolve(
     dynamics = GradientFlow(1.0) if dynamics is None else dynamics
     if np.isinf(data.times).any():
         refuse_dense(len(data.x))
-    # what does not depend on traced values is worked out now, also where y is traced
-    known = contextlib.nullcontext() if _is_traced(operator) else jax.ensure_compile_time_eval()
+    # under jit what does not depend on traced values is worked out now; elsewhere that would only compile more
+    inside = _is_traced(jnp.zeros(())) and not _is_traced(operator)
+    known = jax.ensure_compile_time_eval() if inside else contextlib.nullcontext()
     with known:
         if product is None:
             product = _product(operator, data.x, "finite" if treatment == "finite" else "lfp", method)
