@@ -1,9 +1,23 @@
-"""Strict JAX for every test: what passes here neither broadcasts nor promotes by accident."""
+"""Strict JAX for every test: what passes here neither broadcasts nor promotes by accident; and which tests are slow."""
+
+from pathlib import Path
 
 import jax
+import pytest
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 collect_ignore = ["reference"]  # scripts run by hand, with other versions of JAX
+
+# More of what faster tests cover as well: seconds each, minutes together, so `make test-slow` runs them.
+SLOW = Path(__file__).with_name("slow.txt").read_text().split()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark them, before the markers choose."""
+    for item in items:
+        if item.nodeid.removeprefix("tests/") in SLOW:
+            item.add_marker(pytest.mark.slow)
