@@ -12,7 +12,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 collect_ignore = ["reference"]  # scripts run by hand, with other versions of JAX
 
 # More of what faster tests cover as well: seconds each, minutes together, so `make test-slow` runs them.
-SLOW = Path(__file__).with_name("slow.txt").read_text().split()
+SLOW = Path(__file__).with_name("slow.txt").read_text().splitlines()
 
 
 @pytest.hookimpl(tryfirst=True)
