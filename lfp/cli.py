@@ -45,16 +45,11 @@ def overlay(
         True
     """
 
-    def job() -> int:
+    def work() -> dict[str, Any]:
         with _progress() as progress:
-            result = run(settings, out, force=force, progress=progress, say=_say)
-        if json:
-            print((out / "result.json").read_text(), end="")  # noqa: T201
-        else:
-            _show(result, out)
-        return INTERRUPTED if result["interrupted"] else 0
+            return run(settings, out, force=force, progress=progress, say=_say)
 
-    return job
+    return _job(work, _show, out, json)
 
 
 def solve(
@@ -78,16 +73,7 @@ def solve(
         >>> callable(solve(Equation(image="china")))
         True
     """
-
-    def job() -> int:
-        result = equation.run(settings, out, force=force, say=_say)
-        if json:
-            print((out / "result.json").read_text(), end="")  # noqa: T201
-        else:
-            _show_solution(result, out)
-        return 0
-
-    return job
+    return _job(lambda: equation.run(settings, out, force=force, say=_say), _show_solution, out, json)
 
 
 def spectrum(
@@ -111,16 +97,7 @@ def spectrum(
         >>> callable(spectrum(Survey()))
         True
     """
-
-    def job() -> int:
-        result = survey(settings, out, force=force, say=_say)
-        if json:
-            print((out / "result.json").read_text(), end="")  # noqa: T201
-        else:
-            _show_rates(result, out)
-        return 0
-
-    return job
+    return _job(lambda: survey(settings, out, force=force, say=_say), _show_rates, out, json)
 
 
 COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum}
@@ -146,6 +123,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
+
+
+def _job(
+    work: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any], Path], None], out: Path, json: bool
+) -> Job:
+    """Do the work, then print result.json or the table."""
+
+    def job() -> int:
+        result = work()
+        if json:
+            print((out / "result.json").read_text(), end="")  # noqa: T201
+        else:
+            show(result, out)
+        return INTERRUPTED if result.get("interrupted") else 0
+
+    return job
 
 
 def _parse(arguments: Sequence[str]) -> Job:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Complex, Float
 
-from lfp import _checks, plotting, results
+from lfp import _checks, panels, plotting, results
 from lfp.choice import choose
 from lfp.images import read_image
 from lfp.krylov import largest_rate
@@ -18,9 +18,11 @@ from lfp.laws import Gaussian, Law, Uniform
 from lfp.methods import Exact, Krylov, Method
 from lfp.operator import Operator
 from lfp.prediction import parts
-from lfp.problems import read_csv
+from lfp.problems import merge, read_csv
+from lfp.products import Product, dense
 from lfp.solution import Solution
 from lfp.solver import LARGEST_EXACT, TREATMENTS, evolve
+from lfp.spectra import refuse_dense
 from lfp.trajectory import labelled, save
 
 METHODS = ("auto", "exact", "krylov")
@@ -120,19 +122,25 @@ def run(s: Equation, out: str | Path, *, force: bool = False, say: Callable[[str
     """
     began = time.perf_counter()
     _checks.choice("treatment", s.treatment, TREATMENTS)
-    x, y = read_data(s)
+    table = read_data(s)
+    data = merge(*table)
+    if len(data.x) < len(table[0]):
+        say(f"{len(table[0]) - len(data.x)} repeated x merged with weights")
+    x, y = data.x, np.asarray(data.y)
     operator = build_operator(s, x.shape[1])
     method = _method(s, len(x))
-    times, test, xi = _times(s, operator, x), _test(s, x), _frequencies(s, x)
+    product = _product(s, operator, x, method)
+    times, test, xi = _times(s, product, data.weights), _test(s, x), _frequencies(s, x)
     if operator.transform.periodic:
         say(f"activation={s.activation!r} has no transform: F[h] is left out")
         xi = xi[:0]
     results.refuse_taken(out, asdict(s), force=force)
-    solution = evolve(operator, x, y, times, method=method, treatment=s.treatment)
+    how = {"method": method, "product": product, "treatment": s.treatment}
+    solution = evolve(operator, x, y, times, weights=data.weights, **how)
     folder = results.claim(out, asdict(s), force=force)
     name = f"{type(method).__name__.lower()}, {solution.product}"
     say(f"{len(x)} points in {x.shape[1]} d by {name}; error estimate {float(solution.error.max()):.1e}")
-    values = solution.residual + y[None, :] if test is x and len(solution.x) == len(x) else solution.at(test)
+    values = solution.residual + y[None, :] if test is x else solution.at(test)
     curves = labelled(
         {"time": times, "frequency": xi, "part": ["re", "im"]},
         residual=(("time", "sample"), solution.residual),
@@ -169,23 +177,28 @@ def draw(s: Equation, folder: Path, x: np.ndarray, y: np.ndarray, curves: Any) -
         ['profiles.png']
     """
     times, h = curves.time.values, curves.h.values
+    looks = np.unique(np.linspace(0, len(times) - 1, 5).astype(int))
+    titles = ["target", *(_time(t) for t in times[looks])]
     with plotting.style():
         if s.image:
-            looks = np.unique(np.linspace(0, len(times) - 1, 5).astype(int))
             frames = [y.reshape(s.size, s.size), *h[looks].reshape(-1, s.size, s.size)]
-            titles = ["target", *(_time(t) for t in times[looks])]
             fig, axes = plotting.figure(columns=len(frames), width=1.5 * len(frames), height=1.9)
-            plotting.plot_images(list(axes), frames, titles)
+            panels.plot_images(list(axes), frames, titles)
+            results.save_figure(fig, folder, "profiles")
+        elif x.shape[1] == 2:
+            frames = [(x, y), *((curves.x_test.values, h[i]) for i in looks)]
+            fig, axes = plotting.figure(columns=len(frames), width=1.5 * len(frames), height=1.9)
+            panels.plot_maps(list(axes), frames, titles)
             results.save_figure(fig, folder, "profiles")
         elif x.shape[1] == 1:
             fig, axes = plotting.figure()
-            plotting.plot_profiles(axes, x[:, 0], y, curves.x_test.values[:, 0], h, [_time(t) for t in times])
+            panels.plot_profiles(axes, x[:, 0], y, curves.x_test.values[:, 0], h, [_time(t) for t in times])
             results.save_figure(fig, folder, "profiles")
         size = np.hypot(*np.moveaxis(curves.spectrum.values, -1, 0))
         shown = np.isfinite(times) & (times > 0)
         if shown.sum() > 1 and len(curves.frequency) > 1:
             fig, axes = plotting.figure()
-            plotting.plot_spectrum(axes, curves.frequency.values, times[shown], size[shown])
+            panels.plot_spectrum(axes, curves.frequency.values, times[shown], size[shown])
             results.save_figure(fig, folder, "spectrum")
 
 
@@ -196,13 +209,19 @@ def _method(s: Equation, n: int) -> Method:
     return Exact() if exact else Krylov(s.tolerance)
 
 
-def _times(s: Equation, operator: Operator, x: np.ndarray) -> Float[np.ndarray, " t"]:
+def _product(s: Equation, operator: Operator, x: np.ndarray, method: Method) -> Product:
+    part = "finite" if s.treatment == "finite" else "lfp"
+    if isinstance(method, Exact):
+        refuse_dense(len(x))
+        return dense(operator, x, part=part)
+    return choose(operator, x, part=part, tolerance=s.tolerance)
+
+
+def _times(s: Equation, product: Product, weights: np.ndarray) -> Float[np.ndarray, " t"]:
     if s.times:
         return _numbers("times", s.times)
-    points = np.unique(x, axis=0)
-    product = choose(operator, points, part="finite" if s.treatment == "finite" else "lfp")
-    start = np.random.default_rng(0).normal(size=len(points))
-    rate = float(largest_rate(lambda v: product(v) / len(points), jnp.asarray(start))[0])
+    root, start = jnp.sqrt(weights), np.random.default_rng(0).normal(size=len(weights))
+    rate = float(largest_rate(lambda v: root * product(root * v), jnp.asarray(start))[0])
     return 10.0 ** (np.ceil(-np.log10(rate)) + np.arange(9))
 
 

@@ -131,10 +131,10 @@ def plot_heat(axes: "Sequence[Axes]", theory: ModeCurves, training: ModeCurves) 
     drawn: Any = None
     for ax, curves, title in zip(axes, (theory, training), ("theory", "training (mean)"), strict=True):
         size = np.clip(np.abs(curves.mean()[1:]), FLOOR, None)
-        edges = _edges(np.log(curves.steps[1:].astype(float)))
+        borders = edges(np.log(curves.steps[1:].astype(float)))
         shown = np.flatnonzero(curves.present)
         drawn = ax.pcolormesh(
-            np.exp(edges),
+            np.exp(borders),
             np.arange(len(shown) + 1) - 0.5,
             np.minimum(size[:, shown].T, 1.0),
             vmin=0,
@@ -197,8 +197,13 @@ def _law_text(law: Decay) -> str:
     return names[law.kind]
 
 
-def _edges(centres: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t+1"]:
-    """Cell edges half-way between centres."""
+def edges(centres: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t+1"]:
+    """Cell edges half-way between centres.
+
+    Example:
+        >>> edges(np.array([0.0, 1.0])).tolist()
+        [-0.5, 0.5, 1.5]
+    """
     if len(centres) == 1:
         return np.array([centres[0] - 0.5, centres[0] + 0.5])
     middle = (centres[1:] + centres[:-1]) / 2
@@ -239,59 +244,6 @@ def plot_snapshots(
             ax.set_yticklabels([])
     axes[0].set_ylabel("f(x)")
     axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-
-
-def plot_profiles(
-    axes: "Axes",
-    x: Float[np.ndarray, " n"],
-    y: Float[np.ndarray, " n"],
-    test: Float[np.ndarray, " m"],
-    h: Float[np.ndarray, "t m"],
-    labels: Sequence[str],
-) -> None:
-    """Predicted functions over x, dashed, one colour a time; the data as dots.
-
-    Example:
-        >>> t = np.linspace(0, 1, 4)
-        >>> plot_profiles(figure()[1], t, t, t, t[None], ["t = 1"])
-    """
-    axes.plot(x, y, "o", ms=3, color="0.6", label="data", zorder=0)
-    order = np.argsort(test)
-    for colour, row, label in zip(mode_colours(len(h)), h, labels, strict=True):
-        axes.plot(test[order], row[order], color=colour, lw=1.3, ls=(0, (4, 1.5)), label=label)
-    axes.set(xlabel="x", ylabel="predicted h(x, t)")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
-
-
-def plot_images(axes: "Sequence[Axes]", frames: Sequence[Float[np.ndarray, "h w"]], titles: Sequence[str]) -> None:
-    """Images side by side in one scale of grey, that of the first.
-
-    Example:
-        >>> plot_images(list(figure(columns=2)[1]), [np.eye(2), np.eye(2)], ["target", "t = 1"])
-    """
-    low, high = float(frames[0].min()), float(frames[0].max())
-    for ax, frame, title in zip(axes, frames, titles, strict=True):
-        ax.imshow(frame, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
-        ax.set_title(title, fontsize=8)
-        ax.set_axis_off()
-
-
-def plot_spectrum(
-    axes: "Axes", frequency: Float[np.ndarray, " f"], times: Float[np.ndarray, " t"], size: Float[np.ndarray, "t f"]
-) -> None:
-    """|F[h]| over frequency and time, both logarithmic.
-
-    Example:
-        >>> plot_spectrum(figure()[1], np.array([1.0, 2.0]), np.array([1.0, 10.0]), np.ones((2, 2)))
-    """
-    from matplotlib.colors import LogNorm
-
-    top = float(size.max()) or 1.0
-    norm = LogNorm(vmin=1e-4 * top, vmax=top)
-    edges = (np.exp(_edges(np.log(v))) for v in (frequency, times))
-    mesh = axes.pcolormesh(*edges, np.maximum(size, 1e-4 * top), norm=norm, cmap="viridis", rasterized=True)
-    axes.set(xscale="log", yscale="log", xlabel="frequency (cycles per unit of x)", ylabel="flow time t")
-    axes.figure.colorbar(mesh, ax=axes, label="predicted |F[h](t)|")
 
 
 def _limits(target: Float[np.ndarray, " n"]) -> tuple[float, float]:

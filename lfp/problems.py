@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jax.core import Tracer
+from jaxtyping import Array, Complex, Float, Int
 
 from lfp import _checks
 from lfp._files import write_whole
@@ -71,12 +73,21 @@ class Points(eqx.Module):
     """
 
     x: Float[np.ndarray, "n d"]
-    y: Float[np.ndarray, " n"]
+    y: Float[Array | np.ndarray, " n"]
     weights: Float[np.ndarray, " n"]
 
 
-def merge(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " _n"]) -> Points:
-    """`Points` from raw data, in order of the coordinates: repeated points become their mean, counted as weight.
+def merge(
+    x: Float[np.ndarray, "n d"],
+    y: Float[Array | np.ndarray, " _n"],
+    weights: Float[np.ndarray, " _n"] | None = None,
+) -> Points:
+    """`Points` from raw data: those that repeat stand once, where they first came, with their mean target.
+
+    Args:
+        x: points; not traced.
+        y: targets; a JAX array may be traced.
+        weights: share of the data at each point; None for equal ones.
 
     Raises:
         InputError: values that are not finite, lengths that differ.
@@ -84,17 +95,28 @@ def merge(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " _n"]) -> Points:
     Example:
         >>> p = merge(np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]]), np.array([1.0, 5.0, 3.0]))
         >>> p.x.tolist(), p.y.tolist(), p.weights.round(3).tolist()
-        ([[0.0, 2.0], [1.0, 0.0]], [5.0, 2.0], [0.333, 0.667])
+        ([[1.0, 0.0], [0.0, 2.0]], [2.0, 5.0], [0.667, 0.333])
     """
-    x, y = (np.asarray(v, np.float64) for v in (x, y))
+    x = np.asarray(x, np.result_type(x, np.float32))  # floats stay what they are
+    y = y if isinstance(y, Array) else np.asarray(y, float)
     if x.ndim != 2 or y.shape != x.shape[:1]:
         msg = f"x of shape {x.shape} and y of shape {y.shape} must be (n, d) and (n,)"
         raise _checks.InputError(msg)
     _checks.finite("x", x)
-    _checks.finite("y", y)
-    points, inverse, counts = np.unique(x, axis=0, return_inverse=True, return_counts=True)
-    # numpy 2.0 alone gives the inverse a second axis
-    return Points(points, np.bincount(inverse.ravel(), y) / counts, counts / counts.sum())
+    if not isinstance(y, Tracer):
+        _checks.finite("y", np.asarray(y))
+    weights = np.full(len(x), 1 / len(x), x.dtype) if weights is None else weights
+    _, first, inverse = np.unique(x, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(x):
+        return Points(x, y, weights)
+    order = np.argsort(first)
+    place = np.argsort(order)[inverse.ravel()]  # numpy 2.0 alone gives the inverse a second axis
+    total = np.bincount(place, weights).astype(x.dtype)
+    if isinstance(y, Array):
+        mean = jnp.zeros(len(first), y.dtype).at[place].add(weights * y) / total
+    else:
+        mean = np.bincount(place, weights * y) / total
+    return Points(x[first[order]], mean, total)
 
 
 def problem(
@@ -119,8 +141,9 @@ def problem(
     if t.shape != y.shape or t.ndim != 1:
         msg = f"x of shape {t.shape} and y of shape {y.shape} must be two columns of one length"
         raise _checks.InputError(msg)
-    points = merge(t[:, None], y)
-    merged = Problem(domain, points.x[:, 0], points.y, _modes(modes), points.weights, name)
+    order = np.argsort(t)
+    points = merge(t[order, None], y[order])
+    merged = Problem(domain, points.x[:, 0], np.asarray(points.y), _modes(modes), points.weights, name)
     merged.coefficients()  # refuses modes that the points do not resolve
     return merged
 

@@ -6,7 +6,7 @@ limit, and follows the solution at other points and at any frequency.
 
 import contextlib
 import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -20,7 +20,7 @@ from lfp.choice import choose
 from lfp.dynamics import Dynamics, GradientFlow
 from lfp.methods import Exact, Krylov, Law, Method
 from lfp.operator import Operator
-from lfp.problems import Problem
+from lfp.problems import Points, Problem, merge
 from lfp.products import Part, Product, dense
 from lfp.solution import Solution
 from lfp.spectra import Spectrum, refuse_dense
@@ -92,7 +92,8 @@ def evolve(
         weights: share of the data at each point, summing to 1; None for equal shares.
         start: h_0 at the points; None for 0.
         dynamics: the law of the optimiser; None for gradient flow of lr = 1.
-        method: `Exact()`, `Krylov()`; None takes Exact up to 1024 points.
+        method: `Exact()`, `Krylov()`; None takes Exact up to 1024 points. The limit is solved densely up to 8192 points
+            and by conjugate gradients beyond, whose relative residual is its `error`.
         product: of the kernel of the treatment at the points; None takes what `choose` finds, the matrix for Exact.
         treatment: `finite` or `instant`.
 
@@ -110,11 +111,9 @@ def evolve(
         (True, (3, 2))
     """
     _checks.choice("treatment", treatment, TREATMENTS)
-    data = _data(x, y, weights, start, times)
+    data, times = _data(x, y, weights, start, times)
     method = (Exact() if len(data.x) <= LARGEST_EXACT else Krylov()) if method is None else method
     dynamics = GradientFlow(1.0) if dynamics is None else dynamics
-    if np.isinf(data.times).any():
-        refuse_dense(len(data.x))
     # under jit what does not depend on traced values is worked out now; elsewhere that would only compile more
     inside = _is_traced(jnp.zeros(())) and not _is_traced(operator)
     known = jax.ensure_compile_time_eval() if inside else contextlib.nullcontext()
@@ -122,14 +121,14 @@ def evolve(
         if product is None:
             product = _product(operator, data.x, "finite" if treatment == "finite" else "lfp", method)
         basis = _basis(operator, data.x, treatment)
-    finite = jnp.asarray(data.times[np.isfinite(data.times)])
+    finite, y = jnp.asarray(times[np.isfinite(times)]), jnp.asarray(data.y)
     parts = []
     if len(finite):
-        parts.append(_evolve(product, data.y, jnp.asarray(data.weights), basis, finite, dynamics, method))
-    if len(finite) < len(data.times):
-        parts.append(limit(product, data.y, basis))
+        parts.append(_evolve(product, y, jnp.asarray(data.weights), basis, finite, dynamics, method))
+    if len(finite) < len(times):
+        parts.append(limit(product, y, basis))
     rows = [jnp.concatenate(column) for column in zip(*parts, strict=True)]
-    where = (jnp.asarray(data.x), jnp.asarray(data.weights), jnp.asarray(data.times))
+    where = (jnp.asarray(data.x), jnp.asarray(data.weights), jnp.asarray(times))
     return Solution(operator, *where, *rows, product=product.name, treatment=treatment)
 
 
@@ -200,16 +199,8 @@ def _evolve(
     return residual, coefficients, polynomial, norm, error, taken
 
 
-class _Data(NamedTuple):
-    """Checked data: y stands for y - h_0, repeated points are merged. Only y may be traced."""
-
-    x: Float[np.ndarray, "n d"]
-    y: Float[Array, " n"]
-    weights: Float[np.ndarray, " n"]
-    times: Float[np.ndarray, " t"]
-
-
-def _data(x: Any, y: Any, weights: Any, start: Any, times: Any) -> _Data:
+def _data(x: Any, y: Any, weights: Any, start: Any, times: Any) -> tuple[Points, np.ndarray]:
+    """Checked points, with y - h_0 for y, those that repeat merged, and times. Only y may be traced."""
     points = np.asarray(x)
     points = points if jnp.issubdtype(points.dtype, jnp.floating) else points.astype(float)
     # the precision of x, but for float64 where JAX has it switched off
@@ -223,21 +214,10 @@ def _data(x: Any, y: Any, weights: Any, start: Any, times: Any) -> _Data:
     targets = jnp.asarray(y, points.dtype)
     if start is not None:
         targets = targets - jnp.asarray(start, points.dtype)
-    return _Data(*_merged(points, targets, shares.astype(points.dtype)), steps)
-
-
-def _merged(x: np.ndarray, y: Array, weights: np.ndarray) -> tuple[np.ndarray, Array, np.ndarray]:
-    """Points that repeat once, with the mean of their targets and the sum of their weights."""
-    _, first, inverse = np.unique(x, axis=0, return_index=True, return_inverse=True)
-    if len(first) == len(x):
-        return x, y, weights
-    warnings.warn(f"{len(x) - len(first)} repeated x merged with weights", stacklevel=4)
-    order = np.argsort(first)
-    place = np.argsort(order)[inverse.ravel()]  # in the order in which they first came
-    total = np.zeros(len(first), x.dtype)
-    np.add.at(total, place, weights)
-    mean = jnp.zeros(len(first), x.dtype).at[place].add(weights * y) / total
-    return x[first[order]], mean, total
+    data = merge(points, targets, shares.astype(points.dtype))
+    if len(data.x) < len(points):
+        warnings.warn(f"{len(points) - len(data.x)} repeated x merged with weights", stacklevel=3)
+    return data, steps
 
 
 def _check_data(arrays: dict[str, Any]) -> None:

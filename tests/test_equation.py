@@ -82,7 +82,7 @@ def test_image_is_the_right_way_up(tmp_path):
         (["--image", "china", "--size", "8", "--times", "3,1"], "times='3,1' cannot be read"),
         (["--image", "china", "--size", "8", "--frequencies", "0,1"], "must be > 0"),
         (["--image", "china", "--size", "8", "--method", "spectrl"], "method='spectrl' is unknown"),
-        (["--image", "china", "--size", "128", "--times", "inf"], "GiB for a dense"),
+        (["--image", "china", "--size", "128", "--method", "exact"], "GiB for a dense"),
         (["--image", "china", "--size", "8", "--activation", "rleu"], "did you mean 'relu'"),
     ],
 )

@@ -8,11 +8,13 @@ from scipy.interpolate import CubicSpline
 from scipy.linalg import expm
 
 from lfp._checks import InputError
+from lfp.choice import choose
 from lfp.dynamics import GradientDescent
 from lfp.laws import FixedRadius, Gaussian
 from lfp.methods import Exact, Krylov
 from lfp.operator import Operator
 from lfp.solver import evolve
+from lfp.stationary import limit
 
 X1 = np.linspace(-1, 1, 12)[:, None] + 0.03 * np.sin(np.arange(12))[:, None]
 X2 = np.random.default_rng(3).uniform(-1, 1, (12, 2))
@@ -85,6 +87,30 @@ def test_instant_limit_is_the_natural_cubic_spline():
     found = solution.at(between[:, None])[0]
     np.testing.assert_allclose(found, CubicSpline(X1[:, 0], Y, bc_type="natural")(between), atol=1e-8)
     assert np.abs(found - CubicSpline(X1[:, 0], Y)(between)).max() > 1e-2
+
+
+@pytest.mark.parametrize(("name", "part", "x"), [("relu", "finite", X1), ("relu", "lfp", X1), ("relu", "lfp", X2)])
+def test_limit_without_a_matrix(name, part, x):
+    """Conjugate gradients against the dense solution, points in falling order."""
+    op = operator(name, x.shape[1])
+    basis = op.null_space(jnp.asarray(x)) if part == "lfp" else jnp.zeros((len(x), 0))
+    found, expected = (limit(choose(op, x[::-1], part=part), jnp.asarray(Y), basis[::-1], d) for d in (False, True))
+    for one, other in zip(found[:4], expected[:4], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-8 * (1 + np.abs(other).max(initial=0)))
+    assert found[4][0] < 1e-9
+
+
+def test_limit_of_many_points():
+    """Past what a dense solve takes: met to the stated error, in few products; noise on a smooth kernel is not met."""
+    x = np.sort(np.random.default_rng(0).uniform(-1, 1, (9000, 1)), axis=0)
+    solution = evolve(operator(), x, np.sin(9 * x[:, 0]), np.array([np.inf]))
+    assert solution.error[0] < 1e-7
+    assert int(solution.products[0]) < 60
+    np.testing.assert_allclose(solution.at(x[::90])[0], np.sin(9 * x[::90, 0]), atol=1e-6)
+    grid = np.linspace(-1, 1, 300)[:, None]
+    noise = jnp.asarray(np.random.default_rng(1).normal(size=300))
+    smooth = limit(choose(operator("tanh"), grid), noise, jnp.zeros((300, 0)), dense=False)
+    assert 1e-3 < smooth[4][0] <= np.linalg.norm(smooth[0]) / np.linalg.norm(noise) * (1 + 1e-9)
 
 
 def test_instant_residual_never_sees_the_null_space():

@@ -27,6 +27,7 @@ ROWS = [
     ["prediction"],
     ["compare"],
     ["plotting"],
+    ["panels"],
     ["overlay", "equation", "survey"],
     ["cli"],
 ]
@@ -45,7 +46,7 @@ OWNERS = {
     "diffrax": {"methods"},
     "lineax": {"methods"},
     "optimistix": {"methods"},
-    "matplotlib": {"plotting"},
+    "matplotlib": {"plotting", "panels"},
     "tyro": {"cli"},
     "rich": {"cli"},
 }
