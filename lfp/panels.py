@@ -62,7 +62,7 @@ def plot_maps(
     """
     low, high = float(frames[0][1].min()), float(frames[0][1].max())
     for ax, (x, values), title in zip(axes, frames, titles, strict=True):
-        side = 80 / np.sqrt(len(x))  # of the 80 points that a panel is wide: a grid fills it
+        side = min(4.0, 110 / np.sqrt(len(x)))  # of some 80 points that a panel is wide: a fine grid fills it
         ax.scatter(x[:, 0], x[:, 1], c=values, s=side**2, marker="s", lw=0, cmap="cividis", vmin=low, vmax=high)
         ax.set_title(title, fontsize=8)
         ax.set(aspect="equal", xticks=[], yticks=[])
