@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
 from lfp import _checks
@@ -113,12 +114,23 @@ def gram_spectrum(gram: Float[Array, "n n"], weights: Float[Array | np.ndarray, 
         weights: weight of each point; they sum to 1.
 
     Raises:
-        InputError: a matrix that is not finite, not symmetric or indefinite beyond rounding.
+        InputError: a matrix that is not finite, not symmetric or indefinite beyond rounding; under jit, where nothing
+            can be refused, a negative rate is NaN.
 
     Example:
         >>> gram_spectrum(jnp.diag(jnp.array([4.0, 2.0])), jnp.full(2, 0.5)).rates.round(12).tolist()
         [1.0, 2.0]
     """
+    if not isinstance(gram, Tracer):
+        _check_gram(gram)
+    weights = jnp.asarray(weights, gram.dtype)
+    root = jnp.sqrt(weights)
+    rates, vectors = jnp.linalg.eigh(root[:, None] * (gram + gram.T) / 2 * root[None, :])
+    return GramSpectrum(_without_rounding(rates), vectors, weights)
+
+
+def _check_gram(gram: Float[Array, "n n"]) -> None:
+    """Finite and symmetric."""
     _checks.finite("kernel", np.asarray(gram))
     size = float(jnp.abs(gram).max())
     skew = float(jnp.abs(gram - gram.T).max())
@@ -126,10 +138,6 @@ def gram_spectrum(gram: Float[Array, "n n"], weights: Float[Array | np.ndarray, 
     if skew > 1e-4 * size:
         msg = f"kernel is not symmetric: |K - K^T| reaches {skew:.1e} of {size:.1e}"
         raise _checks.InputError(msg)
-    weights = jnp.asarray(weights, gram.dtype)
-    root = jnp.sqrt(weights)
-    rates, vectors = jnp.linalg.eigh(root[:, None] * (gram + gram.T) / 2 * root[None, :])
-    return GramSpectrum(_without_rounding(rates), vectors, weights)
 
 
 def refuse_dense(n: int) -> None:
@@ -154,7 +162,8 @@ def spectrum(kernel: Kernel, problem: Problem) -> Spectrum:
         problem: points and weights.
 
     Returns:
-        `FourierSpectrum` or `GramSpectrum`; rates per unit of flow time, dynamics u' = -K P u.
+        `FourierSpectrum` or `GramSpectrum`; rates per unit of flow time, dynamics u' = -K P u. Under jit, which hides
+        whether a kernel is translation invariant, `GramSpectrum`; its rates are differentiable, its vectors are not.
 
     Raises:
         InputError: more points than a dense matrix can hold, a kernel that is not finite or not symmetric.
@@ -169,7 +178,7 @@ def spectrum(kernel: Kernel, problem: Problem) -> Spectrum:
     x, n = jnp.asarray(problem.x), len(problem.t)
     if problem.domain.name == "circle" and is_full_period_grid(problem.turns):
         row = kernel(x[:1], x)[0]
-        if _is_circulant(kernel, x, row):
+        if not isinstance(row, Tracer) and _is_circulant(kernel, x, row):
             _checks.finite("kernel", np.asarray(row))
             # the row is even in the angle: what is odd in it is rounding
             rates = jnp.fft.rfft(row).real / n
@@ -180,9 +189,12 @@ def spectrum(kernel: Kernel, problem: Problem) -> Spectrum:
 
 def _without_rounding(rates: Float[Array, " r"]) -> Float[Array, " r"]:
     """Rates with what rounding made negative set to 0; a kernel that is indefinite beyond rounding is refused."""
-    lowest, largest = float(rates.min()), float(rates.max())
     # the root of eps: kernels with an arccos in them are no better
-    if lowest < -10 * float(jnp.finfo(rates.dtype).eps) ** 0.5 * largest:
+    tolerance = 10 * float(jnp.finfo(rates.dtype).eps) ** 0.5
+    if isinstance(rates, Tracer):
+        return jnp.where(rates < -tolerance * rates.max(), jnp.nan, jnp.maximum(rates, 0.0))
+    lowest, largest = float(rates.min()), float(rates.max())
+    if lowest < -tolerance * largest:
         msg = f"kernel has a negative rate, {lowest:.2e} beside {largest:.2e}; allowed: positive semi-definite kernels"
         raise _checks.InputError(msg)
     return jnp.maximum(rates, 0.0)

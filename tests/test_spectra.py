@@ -1,10 +1,23 @@
 """Rates: structured against dense, and what cannot be handled is refused."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lfp import Circle, InputError, Line, gram_spectrum, problem, spectrum, sum_of_modes
+from lfp import (
+    Circle,
+    Gaussian,
+    InputError,
+    Line,
+    Operator,
+    TwoLayer,
+    gram_spectrum,
+    kernel,
+    problem,
+    spectrum,
+    sum_of_modes,
+)
 from lfp.spectra import FourierSpectrum, GramSpectrum
 from tests.helpers import arc_cosine_ntk
 
@@ -90,3 +103,34 @@ def test_bad_kernels_are_refused():
     t = np.sort(np.random.default_rng(0).uniform(-1, 1, 9000))
     with pytest.raises(InputError, match=r"points=9000 needs 1\.8 GiB"):
         spectrum(arc_cosine_ntk, problem(Line(), t, 0 * t, [1]))
+
+
+def rates_of_scale(sigma):
+    """Rates of the completed operator and of the NTK, on points where rates repeat."""
+    data = sum_of_modes(Circle(), 16, [1])
+    operator = Operator("relu", w=Gaussian(sigma), b=Gaussian(4.0), dim=data.x.shape[1])
+    network = TwoLayer(2, "relu", w=Gaussian(sigma))
+    kernels = (lambda x1, x2: operator(x1, x1 if x2 is None else x2)), kernel(network)
+    return jnp.concatenate([spectrum(one, data).rates for one in kernels])
+
+
+def test_rates_are_differentiable_under_jit():
+    """jax.jacrev against differences to 1e-6, in pairs of equal rates too; the order of equal rates is anyone's."""
+    slope = jax.jit(jax.jacrev(rates_of_scale))(1.3)
+    step = 1e-4
+    expected = (jax.jit(rates_of_scale)(1.3 + step) - jax.jit(rates_of_scale)(1.3 - step)) / (2 * step)
+    np.testing.assert_allclose(slope, expected, atol=1e-6 * float(jnp.abs(expected).max()))
+    np.testing.assert_allclose(rates_of_scale(1.3)[0], jax.jit(rates_of_scale)(1.3)[15], rtol=1e-12)  # FFT and eigh
+    negative = jax.jit(lambda g: gram_spectrum(g, np.full(2, 0.5)).rates)(jnp.diag(jnp.array([1.0, -0.5])))
+    assert np.isnan(negative[0])
+
+
+def test_rates_lower_for_every_platform():
+    """jax.export for CPU, CUDA and TPU in float32."""
+    with jax.enable_x64(False):
+        run = jax.jit(rates_of_scale)
+        exported = jax.export.export(run, platforms=("cpu", "cuda", "tpu"))(jnp.float32(1.3))
+        assert exported.platforms == ("cpu", "cuda", "tpu")
+        found, expected = exported.call(jnp.float32(1.3)), run(jnp.float32(1.3))
+        assert found.dtype == jnp.float32
+        np.testing.assert_allclose(found, expected, atol=1e-5 * float(expected.max()))
