@@ -30,11 +30,9 @@ class Law(eqx.Module):
 
     def __call__(self, rates: Float[Array, " k"]) -> Float[Array, "two_t k"]:
         """The first t rows are p_s(L), the others (1 - p_s(L)) / L with its limit at L = 0."""
-        zero = jnp.zeros(1, rates.dtype)
-        slope = jax.jvp(lambda r: self.dynamics.learned(r, self.steps), (zero,), (jnp.ones_like(zero),))[1]
-        some = rates > 0
-        learned = self.dynamics.learned(rates, self.steps) / jnp.where(some, rates, 1.0)[None, :]
-        return jnp.concatenate([self.dynamics.factor(rates, self.steps), jnp.where(some[None, :], learned, slope)])
+        some = jnp.maximum(rates, jnp.finfo(rates.dtype).tiny ** 0.5)  # `learned` keeps its digits at small rates
+        learned = self.dynamics.learned(some, self.steps) / some[None, :]
+        return jnp.concatenate([self.dynamics.factor(rates, self.steps), learned])
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ that is two transforms forward and two back, where x.x' taken apart by coordinat
 """
 
 from collections.abc import Callable
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -102,17 +102,19 @@ class Polynomial(eqx.Module):
         (c0, c1), (d0, d1) = operator.slopes, operator.levels
         second = [] if c0 * d0 == c1 * d1 else np.stack(np.triu_indices(x.shape[1]), axis=1).tolist()
 
-        def monomials(y: Array) -> Array:
-            columns = [jnp.ones(len(y), y.dtype), *y.T, *(y[:, i] * y[:, j] for i, j in second)]
-            return jnp.stack(columns)
+        def monomials(y: Any) -> Any:
+            library = np if isinstance(y, np.ndarray) else jnp  # what is known needs no compiled inverse
+            columns = [library.ones(len(y), y.dtype), *y.T, *(y[:, i] * y[:, j] for i, j in second)]
+            return library.stack(columns)
 
         left, right = (monomials((points - centre) / scale) for points in (x_test, x))
         if part == "lfp":
             return cls(left, right, None)
         e = np.eye(x.shape[1])
-        y = jnp.asarray(np.stack([0 * e[0], *e, *(-e[i] if i == j else e[i] + e[j] for i, j in second)]), x.dtype)
-        inverse = jnp.linalg.inv(monomials(y))
-        values = operator.smooth(centre + scale * y, centre + scale * y).astype(x.dtype)
+        y = np.stack([0 * e[0], *e, *(-e[i] if i == j else e[i] + e[j] for i, j in second)])
+        inverse = jnp.asarray(np.linalg.inv(monomials(y)), x.dtype)
+        some = centre + scale * jnp.asarray(y, x.dtype)
+        values = operator.smooth(some, some).astype(x.dtype)
         middle = inverse.T @ values @ inverse
         return cls(left, right, (middle + middle.T) / 2)
 

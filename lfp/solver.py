@@ -170,10 +170,10 @@ def _evolve(
 ) -> tuple[Array, ...]:
     """(residual, coefficients, polynomial, norm, error, products) at finite times, in the variables sqrt(P) u."""
     root = jnp.sqrt(weights)
-    frame, triangle = jnp.linalg.qr(root[:, None] * basis)
+    frame, triangle = jnp.linalg.qr(root[:, None] * basis) if basis.shape[1] else (basis, basis[:0])
 
     def project(v: Array) -> Array:
-        return v - frame @ (frame.T @ v)
+        return v - frame @ (frame.T @ v) if basis.shape[1] else v
 
     def product(v: Array) -> Array:
         return project(root * kernel(root * project(v)))
@@ -185,11 +185,12 @@ def _evolve(
     # by halves, and scaled where they lie: with 10^6 points every copy counts
     left, summed = (eqx.tree_at(lambda a: a.summary, applied, half) for half in jnp.split(applied.summary, 2))
     residual, coefficients = left.values / root[None, :], summed.values * -root[None, :]
-    # beta from sqrt(P) basis beta = sqrt(P) (y + u - K v), seen along the frame; K is symmetric
-    seen = ((residual + y[None, :]) * root[None, :]) @ frame - coefficients @ jax.lax.map(
-        kernel, (root[:, None] * frame).T
-    ).T
-    polynomial = jax.scipy.linalg.solve_triangular(triangle, seen.T, lower=False).T
+    polynomial = jnp.zeros((len(steps), 0), y.dtype)
+    if basis.shape[1]:
+        # beta from sqrt(P) basis beta = sqrt(P) (y + u - K v), seen along the frame; K is symmetric
+        images = jax.lax.map(kernel, (root[:, None] * frame).T)
+        seen = ((residual + y[None, :]) * root[None, :]) @ frame - coefficients @ images.T
+        polynomial = jax.scipy.linalg.solve_triangular(triangle, seen.T, lower=False).T
     # v^T K v = v^T (h - P beta) = v^T (y + u)
     norm = jnp.sqrt(jnp.maximum(jnp.sum(coefficients * (residual + y[None, :]), axis=1), 0.0))
     # |p_s(A + E) - p_s(A)| <= 1 - p_s(|E|) for a flow: what an error of the kernel does to the solution by then

@@ -85,16 +85,14 @@ def prefix_sums(operator: Operator, x: Points, x_test: Targets | None = None, pa
     if not operator.is_spline or operator.dim != 1:
         msg = f"operator={operator.activation.name} in {operator.dim} d has no prefix sums; allowed: splines in 1 d"
         raise _checks.InputError(msg)
-    x, x_test = points_of(operator, x, x_test)
-    order = np.argsort(np.asarray(x)[:, 0], kind="stable")
-    is_sorted = bool(np.all(order == np.arange(len(x))))
-    rank = np.searchsorted(np.asarray(x)[order, 0], np.asarray(x_test)[:, 0], side="right")
-    return PrefixSums(
-        *_moments(operator, x[order], x_test),
-        None if is_sorted else jnp.asarray(order),
-        None if is_sorted and same else jnp.asarray(rank),
-        Polynomial.of(operator, x, x_test, part),
-    )
+    sources, targets = points_of(operator, x, x_test)
+    line = np.asarray(sources)[:, 0]
+    order = np.argsort(line, kind="stable")
+    is_sorted = bool(np.all(order == np.arange(len(line))))
+    rank = np.searchsorted(line[order], np.asarray(targets)[:, 0], side="right")
+    coefficients, y, y_test, smooth = _build(operator, sources, jnp.asarray(line[order, None]), targets, part)
+    where = (None if is_sorted else jnp.asarray(order), None if is_sorted and same else jnp.asarray(rank))
+    return PrefixSums(coefficients, y, y_test, *where, smooth)
 
 
 def grid_fft(operator: Operator, x: Points, x_test: Targets | None = None, part: Part = "finite") -> GridFFT:
@@ -137,10 +135,10 @@ def grid_fft(operator: Operator, x: Points, x_test: Targets | None = None, part:
 
 
 @eqx.filter_jit
-def _moments(
-    operator: Operator, x: Array, x_test: Array
-) -> tuple[Float[Array, "4 4"], Float[Array, " n"], Float[Array, " m"]]:
-    """The coefficients C_pq of `PrefixSums`, y and y_test."""
+def _build(
+    operator: Operator, raw: Array, x: Array, x_test: Array, part: Part
+) -> tuple[Float[Array, "4 4"], Float[Array, " n"], Float[Array, " m"], Polynomial]:
+    """The coefficients C_pq of `PrefixSums`, y and y_test, K_0 on the points as they came: compiled once for all."""
     spline = operator.spline()
     assert spline is not None
     centre, scale = frame(x, x_test)
@@ -149,7 +147,8 @@ def _moments(
     # |s|^3 = sign (y - y')^3 and 1 + x x' = 1 + c^2 + c h (y + y') + h^2 y y', h the scale, both times y - y'
     half = jnp.zeros((4, 4), x.dtype).at[3, 0].set(cubic).at[2, 1].set(linear * scale**2 - 3 * cubic)
     half = half.at[2, 0].set(linear * c * scale).at[1, 0].set(linear * (1 + c**2))
-    return half - half.T, (x[:, 0] - c) / scale, (x_test[:, 0] - c) / scale
+    smooth = Polynomial.of(operator, raw, x_test, part)
+    return half - half.T, (x[:, 0] - c) / scale, (x_test[:, 0] - c) / scale, smooth
 
 
 def _running(rows: Float[Array, "k n"], size: int = 64) -> Float[Array, "k n"]:

@@ -121,3 +121,4 @@ def test_overlay_by_the_operator():
         report = compare(prediction, run)
         print(f"\nsigma_b = {scale}\n{report}")
         assert (report.d_sup <= 0.03) == holds
+        assert report.forecast == ("holds" if holds else "fails")

@@ -84,8 +84,8 @@ def test_one_compilation_serves_new_data():
 
 
 def test_dense_methods_refuse_what_does_not_fit():
-    """Exact and the limit beyond the dense size, before any work."""
+    """Exact beyond the dense size, in time and at the limit, before any work."""
     x = np.linspace(0, 1, spectra.LARGEST_DENSE + 1)[:, None]
-    for arguments in ({"times": np.array([1.0]), "method": Exact()}, {"times": np.array([np.inf])}):
+    for time in (1.0, np.inf):
         with pytest.raises(InputError, match="GiB for a dense"):
-            evolve(Operator("relu"), x, x[:, 0], **arguments)
+            evolve(Operator("relu"), x, x[:, 0], np.array([time]), method=Exact())
