@@ -139,7 +139,10 @@ def run(s: Equation, out: str | Path, *, force: bool = False, say: Callable[[str
     solution = evolve(operator, x, y, times, weights=data.weights, **how)
     folder = results.claim(out, asdict(s), force=force)
     name = f"{type(method).__name__.lower()}, {solution.product}"
-    say(f"{len(x)} points in {x.shape[1]} d by {name}; error estimate {float(solution.error.max()):.1e}")
+    error = float(solution.error.max())
+    short = isinstance(method, Krylov) and error > method.tolerance
+    remark = f", above the tolerance {s.tolerance:g}: more products or earlier times are needed" if short else ""
+    say(f"{len(x)} points in {x.shape[1]} d by {name}; error estimate {error:.1e}{remark}")
     values = solution.residual + y[None, :] if test is x else solution.at(test)
     curves = labelled(
         {"time": times, "frequency": xi, "part": ["re", "im"]},

@@ -250,3 +250,23 @@ def _limits(target: Float[np.ndarray, " n"]) -> tuple[float, float]:
     low, high = float(target.min()), float(target.max())
     room = 0.15 * max(high - low, 1e-12)
     return low - room, high + room
+
+
+def plot_layers(
+    axes: "Sequence[Axes]", rows: Sequence[dict[str, Any]], names: Sequence[str], layers: Sequence[str]
+) -> None:
+    """Layers of the error against each swept setting, all configurations as dots, their geometric mean as a line.
+
+    Example:
+        >>> plot_layers([figure()[1]], [{"width": 8, "d_sup": 0.1}, {"width": 16, "d_sup": 0.2}], ["width"], ["d_sup"])
+    """
+    for ax, name in zip(axes, names, strict=False):
+        for layer, colour, marker in zip(layers, mode_colours(len(layers)), MARKERS, strict=False):
+            known = [(row[name], row[layer]) for row in rows if row.get(layer)]
+            x = np.array(sorted({where for where, _ in known}), float)
+            mean = [np.exp(np.mean([np.log(value) for where, value in known if where == one])) for one in x]
+            ax.plot(*zip(*known, strict=True), marker, color=colour, ms=3, alpha=0.6) if known else None
+            ax.plot(x, mean, color=colour, lw=1.2, marker=marker, ms=4, label=layer.replace("_", " "))
+        ax.set(xscale="log", yscale="log", xlabel=name.replace("_", " "))
+    axes[0].set_ylabel("largest over modes")
+    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)

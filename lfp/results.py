@@ -12,7 +12,7 @@ from lfp import _checks
 from lfp._files import write_whole
 
 FORMATS = (".png", ".svg")
-PICTURES = ("overlay", "heatmap", "snapshots", "profiles", "spectrum")
+PICTURES = ("overlay", "heatmap", "snapshots", "profiles", "spectrum", "sweep")
 OURS = {"config.json", "result.json", "theory.nc", "curves.nc", *(p + f for p in PICTURES for f in FORMATS)}
 
 
@@ -72,7 +72,7 @@ def refuse_taken(out: str | Path, settings: dict[str, Any], *, force: bool = Fal
         msg = f"out={str(out)!r} is a file; allowed: a folder"
         raise _checks.InputError(msg)
     taken = folder.is_dir() and any(folder.iterdir())
-    if taken and not force and _settings(folder) != _plain(settings):
+    if taken and not force and settings_of(folder) != plain(settings):
         msg = f"out={str(out)!r} exists and is not a run of this configuration; allowed: another folder, or --force"
         raise _checks.InputError(msg)
 
@@ -87,7 +87,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         >>> path.read_text().split()
         ['{', '"rate":', 'null', '}']
     """
-    write_whole(path, (json.dumps(_plain(content), indent=2, allow_nan=False) + "\n").encode())
+    write_whole(path, (json.dumps(plain(content), indent=2, allow_nan=False) + "\n").encode())
 
 
 def save_figure(fig: Any, folder: Path, name: str) -> None:
@@ -107,20 +107,29 @@ def save_figure(fig: Any, folder: Path, name: str) -> None:
         write_whole(folder / f"{name}{suffix}", buffer.getvalue())
 
 
-def _settings(folder: Path) -> Any:
-    """The settings of an earlier run, None where there is none."""
+def settings_of(folder: Path) -> Any:
+    """The settings of an earlier run, None where there is none.
+
+    Example:
+        >>> settings_of(Path("a folder that does not exist"))
+    """
     try:
         return json.loads((folder / "config.json").read_text())["settings"]
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _plain(value: Any) -> Any:
-    """Only what JSON knows."""
+def plain(value: Any) -> Any:
+    """Only what JSON knows.
+
+    Example:
+        >>> plain({"widths": (8, 16)})
+        {'widths': [8, 16]}
+    """
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Path):

@@ -29,6 +29,7 @@ ROWS = [
     ["plotting"],
     ["panels"],
     ["overlay", "equation", "survey"],
+    ["sweep"],
     ["cli"],
 ]
 ROW = {name: i for i, row in enumerate(ROWS) for name in row}
