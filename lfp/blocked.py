@@ -1,12 +1,11 @@
 """Products V -> K(x, x) V of a kernel with a block of vectors: neither the n x n matrix nor an n x P Jacobian.
 
-On one device or on many, in one process or in several (`jax.distributed`): tiles and chunks of rows are dealt out to the
-devices, everything else is on all of them. Processes must be alike, since each takes the same decisions for itself.
+On one device or on many, in one process or in several (`jax.distributed`): tiles and chunks of rows are dealt out to
+the devices, everything else is on all of them. Processes must be alike: each takes the same decisions for itself.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -22,11 +21,11 @@ from lfp.ntk import BLOCK_BYTES, Kernel
 TILE = 512
 """Rows and columns of a tile: the dozen arrays of this size that a kernel makes on its way stay in the caches."""
 
-_SAMPLE = 64  # points in the check of a kernel
-_STRIP = 32  # points whose matrix is computed for its diagonal
+_STRIP = 32  # points whose matrix is computed for its diagonal, and twice as many for the check of a kernel
 _EVERYWHERE, _ROWS = PartitionSpec(), PartitionSpec("rows")
 
 
+@runtime_checkable
 class Product(Protocol):
     """V -> K(x, x) V."""
 
@@ -63,16 +62,15 @@ class Tiles(eqx.Module):
         dealt = np.pad(pairs, ((0, -len(pairs) % self.mesh.size), (0, 0)))
         dealt[len(pairs) :] = 1, 0  # below the diagonal: counts for nothing
         dealt = dealt.reshape(-1, self.mesh.size, 2).swapaxes(0, 1)  # in turn, so that all devices end together
-        out = _sum_of_tiles(*_place((self.kernel, x, v), self.mesh), _place(dealt, self.mesh, _ROWS), self.mesh)
-        return _here(out)[:n]
+        kernel, x, v = _place((self.kernel, x, v), self.mesh)
+        return _here(_sum_of_tiles(kernel, x, v, _place(dealt, self.mesh, _ROWS), self.mesh))[:n]
 
     def diagonal(self) -> Float[Array, " n"]:
         """K(x_i, x_i)."""
-        n, strip = len(self.x), min(_STRIP, len(self.x))
-        x = jnp.pad(self.x, ((0, -n % strip), (0, 0)), mode="edge").reshape(-1, strip, self.x.shape[1])
-        if self.mesh is None:
-            return jnp.concatenate([jnp.diagonal(jnp.asarray(self.kernel(part, part))) for part in x])[:n]
-        return _diagonal(self.kernel, x).ravel()[:n]
+        n = len(self.x)
+        x = jnp.pad(self.x, ((0, -n % _STRIP), (0, 0)), mode="edge").reshape(-1, _STRIP, self.x.shape[1])
+        entries = _entries if self.mesh is not None else _untraced
+        return jnp.asarray(np.concatenate([np.diagonal(entries(self.kernel, part, part)) for part in x])[:n])
 
 
 class Tangents(eqx.Module):
@@ -107,14 +105,12 @@ class Tangents(eqx.Module):
         return _squares(self.network, self.params, self.x)
 
 
-def kernel_product(
-    kernel: Kernel, x: Float[Array | np.ndarray, "n d"], devices: Sequence[jax.Device] | None = None
-) -> Tiles:
+def kernel_product(kernel: Kernel, x: Float[Array | np.ndarray, "n d"], devices: Sequence[Any] | None = None) -> Tiles:
     """V -> K(x, x) V of a symmetric kernel, tile by tile; memory a few times n x b and the tile.
 
     Args:
-        kernel: (x1, x2) -> matrix: that of `ntk.kernel`, or any other. One that JAX cannot trace (a quadrature that looks
-            at the points, a function of numpy) is called tile by tile on one device.
+        kernel: (x1, x2) -> matrix: that of `ntk.kernel`, or any other. One that JAX cannot trace (a quadrature that
+            looks at the points, a function of numpy) is called tile by tile on one device.
         x: points; the product has their dtype.
         devices: where to compute; None takes all, those of other processes included.
 
@@ -131,30 +127,32 @@ def kernel_product(
         ([1.0, 4.0], [1.0, 4.0])
     """
     x = _matrix(x)
-    rows = np.random.default_rng(0).permutation(len(x))[:_SAMPLE]
-    left, right = x[rows[::2]], x[rows[1::2]] if len(x) > 1 else x
-    one, other = (np.asarray(kernel(a, b)) for a, b in ((left, right), (right, left)))
-    if one.shape != (len(left), len(right)):
-        msg = f"kernel returned shape {one.shape} for {len(left)} and {len(right)} points; allowed: a matrix of both"
-        raise _checks.InputError(msg)
-    _checks.finite("kernel", one)
-    skew, size = float(np.abs(one - other.T).max()), float(np.abs(one).max())
-    if skew > min(1e-4, 10 * float(jnp.finfo(x.dtype).eps) ** 0.5) * size:
-        msg = f"kernel is not symmetric: |K(x, x') - K(x', x)| reaches {skew:.1e} of {size:.1e}"
-        raise _checks.InputError(msg)
     shape = jax.ShapeDtypeStruct((min(TILE, len(x)), x.shape[1]), x.dtype)
     try:
         eqx.filter_eval_shape(kernel, shape, shape)
+        entries, mesh = _entries, _mesh(devices)
     except (_checks.InputError, jax.errors.JAXTypeError):
-        return Tiles(kernel, x, None)
-    return Tiles(kernel, x, _mesh(devices))
+        entries, mesh = _untraced, None
+    rows = np.random.default_rng(0).permutation(np.arange(2 * _STRIP) * len(x) // (2 * _STRIP))
+    left, right = x[rows[:_STRIP]], x[rows[_STRIP:]]
+    one, other = (np.asarray(entries(kernel, a, b)) for a, b in ((left, right), (right, left)))
+    if one.shape != (_STRIP, _STRIP):
+        msg = f"kernel returned shape {one.shape} for {_STRIP} and {_STRIP} points; allowed: a matrix of both"
+        raise _checks.InputError(msg)
+    _checks.finite("kernel", one)
+    skew, size = float(np.abs(one - other.T).max()), float(np.abs(one).max())
+    # the root of eps: kernels with an arccos in them are no better
+    if skew > min(1e-4, 10 * float(jnp.finfo(x.dtype).eps) ** 0.5) * size:
+        msg = f"kernel is not symmetric: |K(x, x') - K(x', x)| reaches {skew:.1e} of {size:.1e}"
+        raise _checks.InputError(msg)
+    return Tiles(kernel, x, mesh)
 
 
 def network_product(
     network: Network,
     params: Params,
     x: Float[Array | np.ndarray, "n d"],
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> Tangents:
     """V -> J (J^T V) / alpha^2 of any network at given parameters: chunks of points, many vectors at once.
 
@@ -192,7 +190,7 @@ def _matrix(x: Any) -> Array:
     return jnp.asarray(x)
 
 
-def _mesh(devices: Sequence[jax.Device] | None) -> Mesh:
+def _mesh(devices: Sequence[Any] | None) -> Mesh:
     return Mesh(np.asarray(jax.devices() if devices is None else list(devices)), ("rows",))
 
 
@@ -247,9 +245,11 @@ def _sum_of_tiles(kernel: Kernel, x: Array, v: Array, pairs: Array, mesh: Mesh) 
     return _sharded(own, mesh, (_EVERYWHERE, _EVERYWHERE, _EVERYWHERE, _ROWS))(arrays, x, v, pairs)
 
 
-@eqx.filter_jit
-def _diagonal(kernel: Kernel, x: Array) -> Array:
-    return jax.lax.map(lambda part: jnp.diagonal(kernel(part, part)), x)
+def _untraced(kernel: Kernel, x1: Array, x2: Array) -> Array:
+    return kernel(x1, x2)
+
+
+_entries = eqx.filter_jit(_untraced)
 
 
 @eqx.filter_jit
@@ -277,7 +277,7 @@ def _there_and_back(network: Network, params: Params, x: Array, v: Array, mesh: 
 def _squares(network: Network, params: Params, x: Array) -> Array:
     def at(point: Array) -> Array:
         gradient = jax.grad(lambda p: network.apply(p, point[None])[0])(params)
-        return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradient)) / network.alpha**2
+        return jnp.stack([jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradient)]).sum() / network.alpha**2
 
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     return jax.lax.map(at, x, batch_size=int(np.clip(BLOCK_BYTES // (8 * x.dtype.itemsize * count), 1, len(x))))

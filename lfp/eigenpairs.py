@@ -2,7 +2,8 @@
 
 Block Krylov with full re-orthogonalisation: every pass over the matrix serves all vectors of a block, which is what
 counts where the entries are computed anew in every pass. All projections Q_i^T A Q_j are kept, not only those that
-symmetry leaves: they give the true residual of a pair, and show a product that is not symmetric.
+symmetry leaves: they give the true residual of a pair, and show a product that is not symmetric. The vectors are
+numpy's, in float64: a few tall products beside those with A, and nothing to compile.
 """
 
 from collections.abc import Callable
@@ -49,8 +50,8 @@ def largest_pairs(
     """The `count` largest eigenpairs of a symmetric A, from random vectors on.
 
     A Q = Q H + Q_next B, Rayleigh and Ritz in Q (Golub and Underwood 1977): with (H + H^T)/2 y = L y the pair (L, Q y)
-    has |A q - L q|^2 = |H y - L y|^2 + |B y_last|^2. A block finds at most as many copies of a repeated eigenvalue as it
-    has vectors, hence at least `count`.
+    has |A q - L q|^2 = |H y - L y|^2 + |B y_last|^2. A block finds at most as many copies of a repeated eigenvalue as
+    it has vectors, hence at least `count`.
 
     Args:
         block_product: V -> A V; not traced, so that it may be anything.
@@ -80,25 +81,23 @@ def largest_pairs(
     _checks.positive("tolerance", tolerance)
     _checks.integer("max_passes", max_passes, 1)
     width = min(n, count + min(2 * count, 40) if block is None else _checks.integer("block", block, count))
-    basis = [jnp.linalg.qr(jax.random.normal(key, (n, width), dtype))[0]]
+    random = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    basis = [np.linalg.qr(random.normal(size=(n, width)))[0]]
     live = np.full(width, True)  # columns of the basis that are no zeros
     h = np.zeros((width, 0))
     for passes in range(1, max_passes + 1):
-        product = jnp.asarray(block_product(basis[-1]))
+        product = np.asarray(block_product(jnp.asarray(basis[-1], dtype)), np.float64)
         if product.shape != (n, width):
             msg = f"block_product returned shape {product.shape}; allowed: {(n, width)}, that of its argument"
             raise _checks.InputError(msg)
-        last, column, alive = _extend(basis, product)
-        _checks.finite("block_product", column)
-        h = np.hstack([np.vstack([h, np.zeros((len(column) - len(h), h.shape[1]))]), column])
+        _checks.finite("block_product", product)
+        last, column, alive = _extend(basis, product, float(jnp.finfo(dtype).eps))
+        h = np.hstack([np.pad(h, ((0, len(column) - len(h)), (0, 0))), column])
         rates, y, residuals, top = _ritz(h, live)
         if len(rates) >= count and (residuals[:count] <= tolerance * top).all():
-            return Pairs(
-                jnp.asarray(rates[:count], dtype),
-                _combine(basis, y[:, :count]),
-                jnp.asarray(residuals[:count], dtype),
-                passes,
-            )
+            vectors = sum(q @ part for q, part in zip(basis, np.split(y[:, :count], passes), strict=True))
+            found = [jnp.asarray(part, dtype) for part in (rates[:count], vectors, residuals[:count])]
+            return Pairs(found[0], found[1], found[2], passes)
         basis.append(last)
         live = np.concatenate([live, alive])
     worst = residuals[:count].max() / top
@@ -109,38 +108,25 @@ def largest_pairs(
     raise _checks.InputError(msg)
 
 
-def _extend(basis: list[Array], product: Array) -> tuple[Array, np.ndarray, np.ndarray]:
+def _extend(basis: list[np.ndarray], product: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The next block, the next columns of [H; B], and which vectors of the block are no zeros."""
     parts = []
     for old in basis:
-        part, product = _clean(old, product)
-        parts.append(part)
-    new, size, turn = _orthonormal(product)
+        parts.append(old.T @ product)
+        product = product - old @ parts[-1]
+    q, r = np.linalg.qr(product)
+    turn, size, frame = np.linalg.svd(r)
     # what is below rounding is noise: the space is complete in that direction
-    largest = max(float(jnp.linalg.norm(part)) for part in parts)
-    alive = np.asarray(size) > 4 * float(jnp.finfo(product.dtype).eps) * largest
-    frame = np.where(alive[:, None], np.asarray(size)[:, None] * np.asarray(turn), 0)
+    alive = size > 4 * eps * max(np.linalg.norm(part) for part in parts)
+    frame = np.where(alive[:, None], size[:, None] * frame, 0)
+    new = np.where(alive, q @ turn, 0)
     # small directions have grown when they were normalised, and what was left of the old blocks in them with them
     for i, old in enumerate(basis):
-        part, new = _clean(old, new)
-        parts[i] = np.asarray(parts[i]) + np.asarray(part) @ frame
-    new, r = jnp.linalg.qr(jnp.where(alive[None, :], new, 0))
-    column = np.vstack([*map(np.asarray, parts), np.asarray(r) @ frame])
-    return jnp.where(alive[None, :], new, 0), column.astype(np.float64), alive
-
-
-@jax.jit
-def _clean(old: Array, new: Array) -> tuple[Array, Array]:
-    part = jnp.matmul(old.T, new, precision="highest")
-    return part, new - jnp.matmul(old, part, precision="highest")
-
-
-@jax.jit
-def _orthonormal(v: Array) -> tuple[Array, Array, Array]:
-    """Singular value decomposition of a tall matrix."""
-    q, r = jnp.linalg.qr(v)
-    u, size, turn = jnp.linalg.svd(r)
-    return jnp.matmul(q, u, precision="highest"), size, turn
+        part = old.T @ new
+        new = new - old @ part
+        parts[i] = parts[i] + part @ frame
+    new, r = np.linalg.qr(new)
+    return np.where(alive, new, 0), np.vstack([*parts, r @ frame]), alive
 
 
 def _ritz(h: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
@@ -159,13 +145,3 @@ def _ritz(h: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     off = h @ y
     off[: len(y)] -= rates * y
     return rates, y, np.linalg.norm(off, axis=0), top
-
-
-def _combine(basis: list[Array], y: np.ndarray) -> Array:
-    """Q y, a block at a time."""
-    width = basis[0].shape[1]
-    parts = (jnp.asarray(y[i * width : (i + 1) * width], q.dtype) for i, q in enumerate(basis))
-    return sum(
-        (jnp.matmul(q, part, precision="highest") for q, part in zip(basis, parts, strict=True)),
-        start=jnp.zeros((len(basis[0]), y.shape[1]), basis[0].dtype),
-    )
