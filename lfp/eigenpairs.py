@@ -132,14 +132,13 @@ def _extend(basis: list[np.ndarray], product: np.ndarray, eps: float) -> tuple[n
 def _ritz(h: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Rates, decreasing, their coordinates and residuals, and the largest rate in modulus, from [H; B]."""
     square = h[: h.shape[1]]
-    top = float(np.abs(np.linalg.norm(square, 2)))
-    skew = float(np.abs(square - square.T).max())
+    rates, small = np.linalg.eigh((square + square.T)[np.ix_(live, live)] / 2)
+    rates, small = rates[::-1], small[:, ::-1]
+    skew, top = float(np.abs(square - square.T).max()), float(np.abs(rates).max())
     # 1e-4 passes the rounding of a float32 kernel, and no product that is not symmetric
     if skew > 1e-4 * top:
         msg = f"block_product is not symmetric: |A - A^T| reaches {skew:.1e} of {top:.1e} between its vectors"
         raise _checks.InputError(msg)
-    rates, small = np.linalg.eigh((square + square.T)[np.ix_(live, live)] / 2)
-    rates, small = rates[::-1], small[:, ::-1]
     y = np.zeros((len(live), len(rates)))
     y[live] = small
     off = h @ y
