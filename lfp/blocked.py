@@ -56,7 +56,7 @@ class Tiles(eqx.Module):
         if self.mesh is None:
             out = jnp.zeros_like(v)
             for i, j in pairs:
-                matrix = jnp.asarray(self.kernel(x[i * tile :][:tile], x[j * tile :][:tile]))
+                matrix = _untraced(self.kernel, x[i * tile :][:tile], x[j * tile :][:tile])
                 out = _add(out, matrix.astype(v.dtype), v, i, j)
             return out[:n]
         dealt = np.pad(pairs, ((0, -len(pairs) % self.mesh.size), (0, 0)))
@@ -246,7 +246,7 @@ def _sum_of_tiles(kernel: Kernel, x: Array, v: Array, pairs: Array, mesh: Mesh) 
 
 
 def _untraced(kernel: Kernel, x1: Array, x2: Array) -> Array:
-    return kernel(x1, x2)
+    return jnp.asarray(kernel(x1, x2))
 
 
 _entries = eqx.filter_jit(_untraced)

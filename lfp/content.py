@@ -43,7 +43,7 @@ class Content(eqx.Module):
 def frequency_content(
     spectrum: GramSpectrum | PartialSpectrum,
     x: Float[Array | np.ndarray, "n d"],
-    frequencies: Float[np.ndarray, "m d"] | Int[np.ndarray, "m d"],
+    frequencies: Float[np.ndarray, "m _d"] | Int[np.ndarray, "m _d"],
 ) -> Content:
     """Power of each eigenfunction v / sqrt(weight) at given frequencies, by a joint weighted least-squares fit.
 
@@ -81,10 +81,11 @@ def frequency_content(
     zero = ~frequencies.any(axis=1)
     root = np.sqrt(np.asarray(spectrum.weights, np.float64))[:, None]
     basis = root * np.hstack([np.cos(turns), np.sin(turns[:, ~zero])])
-    # columns of length 1, so that the condition is that of the points
+    # columns of length 1, so that the condition is that of the points; a wave that vanishes on them stays at 0
     size = np.linalg.norm(basis, axis=0)
+    size = np.where(size > 1 / LARGEST_CONDITION, size, np.inf)
     vectors = np.asarray(spectrum.vectors, np.float64)
-    fit, _, rank, singular = np.linalg.lstsq(basis / np.where(size > 0, size, 1), vectors, rcond=None)
+    fit, _, rank, singular = np.linalg.lstsq(basis / size, vectors, rcond=None)
     if rank < basis.shape[1] or singular[0] > LARGEST_CONDITION * singular[-1]:
         msg = (
             f"frequencies: {len(frequencies)} of them make {basis.shape[1]} waves that {n} points do not tell apart "

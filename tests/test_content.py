@@ -1,39 +1,35 @@
 """Frequencies of eigenvectors: where they are known, and where points do not tell them apart."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lfp import Circle, InputError, frequency_content, gram_spectrum, kernel_product, largest_rates
+from lfp import Circle, InputError, PartialSpectrum, frequency_content, gram_spectrum
 from lfp.fourier import analysis
-from lfp.spectra import GramSpectrum
 from tests.helpers import arc_cosine_ntk
 
 RNG = np.random.default_rng(0)
 MODES = np.arange(6)[:, None]
 
 
-def made_of(values: np.ndarray, weights: np.ndarray) -> GramSpectrum:
+def made_of(values: np.ndarray, weights: np.ndarray) -> PartialSpectrum:
     """Eigenfunctions that are given, one a column; their rates do not matter."""
-    return GramSpectrum(
-        jnp.ones(values.shape[1]), jnp.asarray(values * np.sqrt(weights)[:, None]), jnp.asarray(weights)
-    )
+    rates, vectors = jnp.ones(values.shape[1]), jnp.asarray(values * np.sqrt(weights)[:, None])
+    return PartialSpectrum(rates, vectors, jnp.asarray(weights), 0 * rates, jnp.asarray(1.0), 1)
 
 
 def test_eigenvectors_of_the_circle_are_modes():
-    """Rates fall with k but for odd modes > 1: the order of the rates is 0 or 1, then 2, 3, ... by twos."""
+    """Any two eigenvectors of a repeated rate have the power of one mode, whose rate the FFT of a row knows."""
     t = np.arange(24) / 24
-    x = Circle().embed(2 * np.pi * t)
-    spectrum = largest_rates(kernel_product(arc_cosine_ntk, x), 9, jax.random.key(0), tolerance=1e-11)
+    gram = arc_cosine_ntk(jnp.asarray(Circle().embed(2 * np.pi * t)))
+    spectrum = gram_spectrum(gram, np.full(24, 1 / 24))
     found = frequency_content(spectrum, t[:, None], np.arange(12)[:, None])
-    np.testing.assert_allclose(found.share, np.ones(9), atol=1e-8)
-    np.testing.assert_allclose(found.mean, found.dominant, atol=1e-6)
-    exact = np.fft.rfft(np.asarray(arc_cosine_ntk(jnp.asarray(x)))[0]).real / 24
-    np.testing.assert_allclose(spectrum.rates, exact[found.dominant], atol=1e-12)
-    assert sorted(set(found.dominant.tolist())) == sorted(
-        np.argsort(-exact)[: len(set(found.dominant.tolist()))].tolist()
-    )
+    modes = found.dominant[1:]  # the lowest rate is that of mode 12, of which the grid sees the cosine only
+    np.testing.assert_allclose(found.share[1:], np.ones(23), atol=1e-10)
+    np.testing.assert_allclose(found.mean[1:], modes, atol=1e-8)
+    assert sorted(modes.tolist()) == sorted([0, *range(1, 12), *range(1, 12)])
+    exact = np.fft.rfft(np.asarray(gram)[0]).real / 24
+    np.testing.assert_allclose(spectrum.rates[1:], exact[modes], atol=1e-13)
 
 
 def test_scattered_points_with_weights():
