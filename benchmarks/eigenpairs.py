@@ -1,7 +1,8 @@
 """Claim: the 20 largest pairs of a kernel on many points cost a few passes over its tiles, and no matrix.
 
-Each row runs in a process of its own and prints its time, cold, and its peak memory: that of the process, and above
-what it held once JAX and neural-tangents were imported. The peer is the dense kernel of neural-tangents and JAX's eigh.
+Each row runs in a process of its own and prints its time, cold, that of all cores together, and its peak memory: that of
+the process, and above what it held once JAX and neural-tangents were imported. The peer is the dense kernel of
+neural-tangents and JAX's eigh.
 Run: python benchmarks/eigenpairs.py [tiles | network | ratio]
 """
 
@@ -57,11 +58,11 @@ def one(job: str, n: int) -> None:
     jax.config.update("jax_enable_x64", True)
     load()
     jax.block_until_ready(sphere(n))
-    before, began = peak(), time.perf_counter()
+    before, began, processor = peak(), time.perf_counter(), time.process_time()
     note, rates = globals()[job](n)
-    seconds = time.perf_counter() - began
+    seconds, processor = time.perf_counter() - began, time.process_time() - processor
     memory = f"peak {peak():5.2f} GiB, above imports {peak() - before:5.2f} GiB"
-    print(f"{job:8} n = {n:6d} {seconds:7.1f} s, {memory}, {note}")
+    print(f"{job:8} n = {n:6d} {seconds:7.1f} s ({processor:.1f} of a core), {memory}, {note}")
     print(seconds, peak(), peak() - before, *map(float, rates))
 
 

@@ -59,7 +59,7 @@ def largest_pairs(
         count: how many pairs.
         key: for the first block.
         tolerance: stop when every residual is at most this times the largest eigenvalue in modulus.
-        block: vectors a pass; None takes 40 more than `count`, or three times `count` where that is less.
+        block: vectors a pass; None takes 60 more than `count`, or four times `count` where that is less.
         max_passes: most products; memory is n x block numbers a pass.
         dtype: of the vectors.
 
@@ -80,7 +80,7 @@ def largest_pairs(
         raise _checks.InputError(msg)
     _checks.positive("tolerance", tolerance)
     _checks.integer("max_passes", max_passes, 1)
-    width = min(n, count + min(2 * count, 40) if block is None else _checks.integer("block", block, count))
+    width = min(n, count + min(3 * count, 60) if block is None else _checks.integer("block", block, count))
     random = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     basis = [np.linalg.qr(random.normal(size=(n, width)))[0]]
     live = np.full(width, True)  # columns of the basis that are no zeros

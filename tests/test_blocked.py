@@ -97,22 +97,21 @@ def test_bad_kernels_are_refused(kernel, match):
 
 
 def test_bad_points_and_parameters_are_refused():
-    net = NETWORKS["mlp"]
-    params = net.init(jax.random.key(0), 2)
+    net, params = NETWORKS["custom"], {"w": jnp.ones(2), "c": jnp.ones(())}
     with pytest.raises(InputError, match=r"x has shape \(37, 0\)"):
         kernel_product(arc_cosine_ntk, X[:, :0])
+    bad = np.where(np.arange(2 * N).reshape(N, 2) == 7, np.nan, X)
     with pytest.raises(InputError, match="x has 1 values that are not finite"):
-        network_product(net, params, X.at[3, 1].set(jnp.nan))
-    bad = [(w, b.at[0].set(jnp.nan)) for w, b in params]
-    with pytest.raises(InputError, match=r"params\[0\]\[1\] has 1 values that are not finite"):
-        network_product(net, bad, X)
+        network_product(net, params, bad)
+    with pytest.raises(InputError, match=r"params\['c'\] has 1 values that are not finite"):
+        network_product(net, params | {"c": jnp.full((), jnp.nan)}, X)
 
 
-def start(count: int, port: str = "", index: int = 0) -> subprocess.Popen:
+def start(count: int, *arguments: str) -> subprocess.Popen:
     flags = f"--xla_force_host_platform_device_count={count}"
     root = Path(__file__).parent.parent
     environment = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-m", "tests.devices", port, str(index)]
+    command = [sys.executable, "-m", "tests.devices", *arguments]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=root)
 
 
@@ -124,24 +123,23 @@ def finish(process: subprocess.Popen, count: int, here: int) -> list[float]:
     return found["rates"]
 
 
-@pytest.fixture(scope="module")
-def on_one():
-    return devices.rates([jax.devices()[0]])
+@pytest.mark.parametrize("name", ["kernel", "network"])
+def test_eight_devices_find_the_same_rates(name):
+    found = finish(start(8, name), 8, 8)
+    np.testing.assert_allclose(found, devices.rates(name, [jax.devices()[0]]), rtol=1e-9)
 
 
-def test_eight_devices_find_the_same_rates(on_one):
-    np.testing.assert_allclose(finish(start(8), 8, 8), on_one, rtol=1e-9)
-
-
-def test_two_processes_find_the_same_rates(on_one):
+@pytest.mark.parametrize("name", ["kernel", "network"])
+def test_two_processes_find_the_same_rates(name):
     """Of two devices each, over the loopback; both get the whole result."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    processes = [start(2, port, i) for i in range(2)]
+    processes = [start(2, name, port, str(i)) for i in range(2)]
     try:
+        one = devices.rates(name, [jax.devices()[0]])
         for found in [finish(process, 4, 2) for process in processes]:
-            np.testing.assert_allclose(found, on_one, rtol=1e-9)
+            np.testing.assert_allclose(found, one, rtol=1e-9)
     finally:
         for process in processes:
             process.kill()
