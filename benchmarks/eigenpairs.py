@@ -1,6 +1,6 @@
 """Claim: the 20 largest pairs of a kernel on many points cost a few passes over its tiles, and no matrix.
 
-Each row runs in a process of its own and prints its time, cold, that of all cores together, and its peak memory: that of
+Each row runs in a process of its own and prints its time, cold, that of all cores together, and its peak memory: of
 the process, and above what it held once JAX and neural-tangents were imported. The peer is the dense kernel of
 neural-tangents and JAX's eigh.
 Run: python benchmarks/eigenpairs.py [tiles | network | ratio]
