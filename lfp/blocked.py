@@ -70,7 +70,8 @@ class Tiles(eqx.Module):
         n = len(self.x)
         x = jnp.pad(self.x, ((0, -n % _STRIP), (0, 0)), mode="edge").reshape(-1, _STRIP, self.x.shape[1])
         entries = _entries if self.mesh is not None else _untraced
-        return jnp.asarray(np.concatenate([np.diagonal(entries(self.kernel, part, part)) for part in x])[:n])
+        diagonals = [np.diagonal(entries(self.kernel, part, part)) for part in x]
+        return jnp.asarray(np.concatenate(diagonals)[:n], self.x.dtype)
 
 
 class Tangents(eqx.Module):
