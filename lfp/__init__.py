@@ -2,7 +2,9 @@
 
 from lfp._checks import InputError as InputError
 from lfp.activations import activation as activation
+from lfp.blocked import kernel_product as kernel_product, network_product as network_product
 from lfp.compare import Report as Report, compare as compare, kernel_drift as kernel_drift
+from lfp.content import frequency_content as frequency_content
 from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
 from lfp.fluctuations import fluctuations as fluctuations
@@ -12,6 +14,7 @@ from lfp.methods import Exact as Exact, Krylov as Krylov
 from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer
 from lfp.ntk import empirical_kernel as empirical_kernel, kernel as kernel
 from lfp.operator import Operator as Operator
+from lfp.partial import PartialSpectrum as PartialSpectrum, largest_rates as largest_rates
 from lfp.population import Spectral as Spectral
 from lfp.prediction import Prediction as Prediction, laziness as laziness, predict as predict
 from lfp.probes import probe as probe

@@ -126,7 +126,7 @@ def gram_spectrum(gram: Float[Array, "n n"], weights: Float[Array | np.ndarray, 
     weights = jnp.asarray(weights, gram.dtype)
     root = jnp.sqrt(weights)
     rates, vectors = jnp.linalg.eigh(root[:, None] * (gram + gram.T) / 2 * root[None, :])
-    return GramSpectrum(_without_rounding(rates), vectors, weights)
+    return GramSpectrum(without_rounding(rates), vectors, weights)
 
 
 def _check_gram(gram: Float[Array, "n n"]) -> None:
@@ -182,13 +182,18 @@ def spectrum(kernel: Kernel, problem: Problem) -> Spectrum:
             _checks.finite("kernel", np.asarray(row))
             # the row is even in the angle: what is odd in it is rounding
             rates = jnp.fft.rfft(row).real / n
-            return FourierSpectrum(_without_rounding(rates), n)
+            return FourierSpectrum(without_rounding(rates), n)
     refuse_dense(n)
     return gram_spectrum(kernel(x, None), problem.weights)
 
 
-def _without_rounding(rates: Float[Array, " r"]) -> Float[Array, " r"]:
-    """Rates with what rounding made negative set to 0; a kernel that is indefinite beyond rounding is refused."""
+def without_rounding(rates: Float[Array, " r"]) -> Float[Array, " r"]:
+    """Rates with what rounding made negative set to 0; a kernel that is indefinite beyond rounding is refused.
+
+    Example:
+        >>> without_rounding(jnp.array([-1e-9, 2.0])).tolist()
+        [0.0, 2.0]
+    """
     # the root of eps: kernels with an arccos in them are no better
     tolerance = 10 * float(jnp.finfo(rates.dtype).eps) ** 0.5
     if isinstance(rates, Tracer):
