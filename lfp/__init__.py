@@ -3,10 +3,18 @@
 from lfp._checks import InputError as InputError
 from lfp.activations import activation as activation
 from lfp.compare import Report as Report, compare as compare, kernel_drift as kernel_drift
+from lfp.compounds import (
+    Differentiated as Differentiated,
+    FourierFeatures as FourierFeatures,
+    MultiScale as MultiScale,
+    PiNet as PiNet,
+)
 from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
+from lfp.euclidean import Euclidean as Euclidean
 from lfp.fluctuations import fluctuations as fluctuations
 from lfp.generalization import a_priori_bound as a_priori_bound, fp_norm as fp_norm
+from lfp.kernels import Given as Given
 from lfp.laws import Gaussian as Gaussian, Uniform as Uniform
 from lfp.methods import Exact as Exact, Krylov as Krylov
 from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer
