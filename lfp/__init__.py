@@ -1,5 +1,6 @@
 """Predict how fast a neural network learns each frequency of its target, and show it over a real training run."""
 
+from lfp import kernels as kernels
 from lfp._checks import InputError as InputError
 from lfp.activations import activation as activation
 from lfp.compare import Report as Report, compare as compare, kernel_drift as kernel_drift

@@ -43,10 +43,10 @@ class Composable(eqx.Module):
         return Sum(other, self)
 
     def __mul__(self, other: Any) -> "Product | Scaled":
-        return Product(self, other) if callable(other) else Scaled(self, other)
+        return Product(self, other) if callable(other) else Scaled(self, _number(other))
 
     def __rmul__(self, other: Any) -> "Product | Scaled":
-        return Product(other, self) if callable(other) else Scaled(self, other)
+        return Product(other, self) if callable(other) else Scaled(self, _number(other))
 
 
 class Given(Composable):
@@ -199,6 +199,14 @@ def _matrix(kernel: Function, x1: Array, x2: Array | None) -> Array:
         msg = f"kernel returned shape {matrix.shape}; allowed: {(len(x1), len(x2))}, a row and a column for every point"
         raise _checks.InputError(msg)
     return matrix
+
+
+def _number(factor: Any) -> float:
+    try:
+        return float(factor)
+    except (TypeError, ValueError):
+        msg = f"factor={factor!r} is no number; allowed: numbers > 0 and kernels"
+        raise _checks.InputError(msg) from None
 
 
 def _check_kernels(*kernels: Any) -> None:
