@@ -169,7 +169,7 @@ def empirical_kernel(
     return _empirical(network, params, x1.astype(dtype), None if x2 is None else x2.astype(dtype), trace)
 
 
-def _floating(params: Params) -> Any:
+def _floating(params: Any) -> Any:
     """The dtype of the parameters; refuses what is not finite or no array of floats."""
     leaves = jax.tree_util.tree_leaves_with_path(params)
     for path, leaf in leaves:

@@ -250,8 +250,9 @@ def _number(count: int) -> int | float | None:
 
 
 def _default_top(name: str, where: Where) -> int:
-    most = {Hypercube: where.dim, Euclidean: len(getattr(where, "points", ()))}.get(type(where), MODES[name])
-    return min(MODES[name], most)
+    if isinstance(where, Euclidean):
+        return min(MODES[name], len(where.points))
+    return min(MODES[name], where.dim) if isinstance(where, Hypercube) else MODES[name]
 
 
 def _numbers(name: str, text: str, kind: type) -> list:
