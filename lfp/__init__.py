@@ -1,14 +1,23 @@
 """Predict how fast a neural network learns each frequency of its target, and show it over a real training run."""
 
+from lfp import kernels as kernels
 from lfp._checks import InputError as InputError
 from lfp.activations import activation as activation
 from lfp.blocked import kernel_product as kernel_product, network_product as network_product
 from lfp.compare import Report as Report, compare as compare, kernel_drift as kernel_drift
 from lfp.content import frequency_content as frequency_content
+from lfp.compounds import (
+    Differentiated as Differentiated,
+    FourierFeatures as FourierFeatures,
+    MultiScale as MultiScale,
+    PiNet as PiNet,
+)
 from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
+from lfp.euclidean import Euclidean as Euclidean
 from lfp.fluctuations import fluctuations as fluctuations
 from lfp.generalization import a_priori_bound as a_priori_bound, fp_norm as fp_norm
+from lfp.kernels import Given as Given
 from lfp.laws import Gaussian as Gaussian, Uniform as Uniform
 from lfp.methods import Exact as Exact, Krylov as Krylov
 from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer

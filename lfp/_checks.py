@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable
 
 import numpy as np
+from jax.core import Tracer
+from jax.typing import ArrayLike
 
 
 class InputError(ValueError):
@@ -55,3 +57,9 @@ def finite(name: str, array: np.ndarray) -> np.ndarray:
         )
         raise InputError(msg)
     return array
+
+
+def concrete(name: str, array: ArrayLike) -> None:
+    """`finite` for what is not traced by JAX; what is cannot be looked at."""
+    if not isinstance(array, Tracer):
+        finite(name, np.asarray(array))

@@ -84,7 +84,7 @@ _ALL = (
     Activation("silu", jax.nn.silu, _LINEAR, _NONE, None, transforms.SILU),
     Activation("elu", jax.nn.elu, _LINEAR, (-1.0, 0.0), None, transforms.ELU, (0.0,)),
     Activation("sin", jnp.sin, None, None, lambda stax: stax.Sin(), transforms.SIN),
-    Activation("gaussian", _gaussian, _NONE, _NONE, None, transforms.GAUSSIAN),
+    Activation("gaussian", _gaussian, _NONE, _NONE, lambda stax: stax.Gaussian(1.0, -0.5), transforms.GAUSSIAN),
     Activation("ricker", _ricker, _NONE, _NONE, None, transforms.RICKER),
 )
 ACTIVATIONS = {a.name: a for a in _ALL}

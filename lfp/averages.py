@@ -5,6 +5,7 @@ of the two points, is taken panel by panel. Other activations must be smooth: pr
 by axis.
 """
 
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -16,12 +17,14 @@ from lfp import _checks
 from lfp.activations import Activation
 from lfp.dual import QUADRATURE_TOLERANCE, corner
 from lfp.laws import Gaussian, Law, Uniform
+from lfp.quadrature import by_table
 
 PANEL_ORDERS = (8, 16, 32, 64)
 LARGEST_RULE = 2**24
 
 _DEVIATIONS = 9.5  # of a Gaussian weight: the tail beyond is below 1e-19
 _CHUNK = 2**21  # numbers per block
+_ALIKE = 1e-13  # lengths that differ by so little are one
 
 Matrix = Float[np.ndarray, "n m"]
 Rule = tuple[np.ndarray, ...]
@@ -85,6 +88,18 @@ def _cornered(slopes: tuple[float, float], w: Weight, b: Weight, x1: Any, x2: An
         np.round(plane / np.array([size or 1, size or 1, 1]), 13), axis=0, return_index=True, return_inverse=True
     )
     plane = plane[keep]
+    settled = partial(_settled_panels, slopes, w, b, dim)
+    if dim > 1 and np.all(np.ptp(plane[:, :2], axis=0) <= _ALIKE * size):
+        # points of one norm: functions of the angle
+        at = lambda angle: jnp.asarray(settled(np.insert(plane[:1, :2].repeat(len(angle), 0), 2, angle, 1)))  # noqa: E731
+        value, slope = np.asarray(by_table(at, jnp.asarray(plane[:, 2]), np.pi))[:, inverse.reshape(len(x1), -1)]
+    else:
+        value, slope = settled(plane)[:, inverse.reshape(len(x1), -1)]
+    return value, slope
+
+
+def _settled_panels(slopes: Any, w: Weight, b: Weight, dim: int, plane: np.ndarray) -> np.ndarray:
+    """`_panels`, order doubled until no entry changes."""
     result, todo, last = np.zeros((2, len(plane))), np.arange(len(plane)), None
     for order in PANEL_ORDERS:
         new = _panels(slopes, w, b, dim, plane[todo], order)
@@ -93,16 +108,13 @@ def _cornered(slopes: tuple[float, float], w: Weight, b: Weight, x1: Any, x2: An
             moved = np.abs(new - last) > QUADRATURE_TOLERANCE * np.abs(result).max(axis=1, keepdims=True)
             todo, new = todo[moved.any(axis=0)], new[:, moved.any(axis=0)]
         if not len(todo):
-            break
+            return result
         last = new
-    else:
-        msg = (
-            f"w={w}, b={b}: panels of order {PANEL_ORDERS[-1]} do not reach {QUADRATURE_TOLERANCE:.0e}; "
-            "allowed: scales of w.x and b that are comparable, or theory='empirical'"
-        )
-        raise _checks.InputError(msg)
-    value, slope = result[:, inverse.reshape(len(x1), len(others))]
-    return value, slope
+    msg = (
+        f"w={w}, b={b}: panels of order {PANEL_ORDERS[-1]} do not reach {QUADRATURE_TOLERANCE:.0e}; "
+        "allowed: scales of w.x and b that are comparable, or theory='empirical'"
+    )
+    raise _checks.InputError(msg)
 
 
 def _panels(slopes: Any, w: Weight, b: Weight, dim: int, plane: np.ndarray, order: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from jaxtyping import Array, Bool, Float
 
 from lfp import _checks
 from lfp.activations import Activation
+from lfp.quadrature import by_table
 
 TOLERANCE = 1e-11
 """Largest remainder of an expansion, relative to E[phi^2]."""
@@ -215,31 +216,40 @@ def _mehler(which: Activation, most: int, terms: Array, c: Array, q1: Array, q2:
 
 
 def _polar_controlled(which: Activation, c: Array, q1: Array, q2: Array) -> Pair:
-    """`_polar`, order doubled until nothing changes."""
+    """`_polar`, order doubled until nothing changes; from a table of the angle where all variances are alike."""
     if _traced(c, q1, q2):
         msg = f"x1 is traced, and the quadrature for {which.name!r} looks at the points; call it outside of jit"
         raise _checks.InputError(msg)
-    tolerance = max(QUADRATURE_TOLERANCE, 1e3 * float(jnp.finfo(c.dtype).eps))
-    last = None
-    for order in ORDERS:
-        new = _polar(which, order, c, q1, q2)
-        if last is not None and all(_settled(b, a, tolerance) for a, b in zip(last, new, strict=True)):
-            break
-        last = new
+    angle, _ = _angle(1, c, q1, q2)
+    s1, s2 = (jnp.broadcast_to(jnp.sqrt(q), angle.shape).ravel() for q in (q1, q2))
+    if all(jnp.ptp(s) <= 64 * jnp.finfo(s.dtype).eps * s.max() for s in (s1, s2)):
+        both = by_table(lambda t: _settled_polar(which, t, s1[:1], s2[:1]), angle.ravel(), np.pi)
     else:
-        msg = (
-            f"activation={which.name!r}: neither {TERMS[-1]} terms nor a polar rule of order {ORDERS[-1]} reach "
-            f"{tolerance:.0e} at variances up to {float(jnp.maximum(q1.max(), q2.max())):.3g}; allowed: smooth "
-            "functions and functions with a kink at 0, or the empirical kernel of a wide network"
-        )
-        raise _checks.InputError(msg)
-    left, right = _stein(which, jnp.sqrt(jnp.maximum(q1.max(), q2.max())))
+        both = _settled_polar(which, angle.ravel(), s1, s2)
+    left, right = _stein(which, jnp.maximum(s1.max(), s2.max()))
     if abs(left - right) > 1e-4 * max(abs(left), abs(right)):  # a jump is no part of sigma' by autodiff
         msg = (
             f"activation={which.name!r} has a jump, so E[phi'(u) phi'(v)] does not exist; allowed: continuous functions"
         )
         raise _checks.InputError(msg)
-    return new
+    return both[0].reshape(angle.shape), both[1].reshape(angle.shape)
+
+
+def _settled_polar(which: Activation, angle: Array, s1: Array, s2: Array) -> Float[Array, "2 n"]:
+    s1, s2 = (jnp.broadcast_to(s, angle.shape) for s in (s1, s2))
+    tolerance = max(QUADRATURE_TOLERANCE, 1e3 * float(jnp.finfo(angle.dtype).eps))
+    last = None
+    for order in ORDERS:
+        new = _polar(which, order, angle, s1, s2)
+        if last is not None and all(_settled(b, a, tolerance) for a, b in zip(last, new, strict=True)):
+            return new
+        last = new
+    msg = (
+        f"activation={which.name!r}: neither {TERMS[-1]} terms nor a polar rule of order {ORDERS[-1]} reach "
+        f"{tolerance:.0e} at variances up to {float(jnp.maximum(s1.max(), s2.max())) ** 2:.3g}; allowed: smooth "
+        "functions and functions with a kink at 0, or the empirical kernel of a wide network"
+    )
+    raise _checks.InputError(msg)
 
 
 def _traced(*arrays: Array) -> bool:
@@ -258,17 +268,17 @@ def _half_line(order: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @eqx.filter_jit
-def _polar(which: Activation, order: int, c: Array, q1: Array, q2: Array) -> Pair:
+def _polar(which: Activation, order: int, angle: Array, s1: Array, s2: Array) -> Float[Array, "2 n"]:
     # u = s1 R cos(t), v = s2 R cos(t - angle): u and v change sign at t = +-pi/2 and angle +-pi/2, whatever R
     r, wr = _half_line(order)
     x, wx = np.polynomial.legendre.leggauss(order)
-    r, x, wx = (jnp.asarray(array, c.dtype) for array in (r, x, wx))
-    wr = jnp.asarray(wr, c.dtype) * r * jnp.exp(-(r**2) / 2) / (2 * np.pi)
+    r, x, wx = (jnp.asarray(array, angle.dtype) for array in (r, x, wx))
+    wr = jnp.asarray(wr, angle.dtype) * r * jnp.exp(-(r**2) / 2) / (2 * np.pi)
     r, wr = jnp.concatenate([r, -r]), jnp.concatenate([wr, wr])
 
-    def entry(args: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+    def entry(args: tuple[Array, Array, Array]) -> Array:
         angle, s1, s2 = args
-        value, slope = jnp.zeros((), c.dtype), jnp.zeros((), c.dtype)
+        value, slope = jnp.zeros((), angle.dtype), jnp.zeros((), angle.dtype)
         for low, high in ((angle - np.pi / 2, np.pi / 2), (np.pi / 2, angle + np.pi / 2)):
             t = low + (high - low) * (x + 1) / 2
             weight = ((high - low) / 2 * wx)[:, None] * wr[None, :]
@@ -276,17 +286,15 @@ def _polar(which: Activation, order: int, c: Array, q1: Array, q2: Array) -> Pai
             v = s2 * jnp.cos(t - angle)[:, None] * r[None, :]
             value += (weight * which(u) * which(v)).sum()
             slope += (weight * which.derivative(u) * which.derivative(v)).sum()
-        return value, slope
+        return jnp.stack([value, slope])
 
-    angle, _ = _angle(1, c, q1, q2)
-    s1, s2 = (jnp.broadcast_to(jnp.sqrt(q), angle.shape).ravel() for q in (q1, q2))
-    value, slope = jax.lax.map(entry, (angle.ravel(), s1, s2), batch_size=_BATCH)
-    return value.reshape(angle.shape), slope.reshape(angle.shape)
+    return jax.lax.map(entry, (angle, s1, s2), batch_size=_BATCH).T
 
 
-def _stein(which: Activation, s: Array) -> tuple[float, float]:
+@eqx.filter_jit
+def _stein(which: Activation, s: Array) -> tuple[Array, Array]:
     """E[z phi(s z)] and s E[phi'(s z)]: equal unless phi has a jump."""
     r, w = _half_line(ORDERS[-1])
     z = jnp.asarray(np.concatenate([r, -r]), s.dtype)
     w = jnp.asarray(np.concatenate([w, w]), s.dtype) * jnp.exp(-(z**2) / 2)
-    return float((w * z * which(s * z)).sum()), float(s * (w * which.derivative(s * z)).sum())
+    return (w * z * which(s * z)).sum(), s * (w * which.derivative(s * z)).sum()

@@ -25,8 +25,15 @@ Params = PyTree[Array]
 class Network(Protocol):
     """What training and the kernels ask of a network."""
 
-    width: int
-    alpha: float
+    @property
+    def width(self) -> int:
+        """Neurons of the narrowest layer."""
+        ...
+
+    @property
+    def alpha(self) -> float:
+        """Output scale."""
+        ...
 
     def init(self, key: PRNGKeyArray, dim: int) -> Params:
         """Parameters for inputs in R^dim."""
@@ -155,10 +162,13 @@ class Custom(eqx.Module):
     """Any `f(params, x)`: a flax or equinox model, a differential operator applied to a network.
 
     Args:
-        init_fn: (key, dim) -> parameters, a pytree of arrays.
-        apply_fn: (params, x of shape (n, dim)) -> n numbers.
+        init_fn: (key, dim) -> parameters, a pytree of arrays of floats. Models of equinox hold other leaves as well:
+            `eqx.partition` takes them apart, `eqx.combine` inside of `apply_fn` puts them together.
+        apply_fn: (params, x of shape (n, dim)) -> n numbers, or an array (n, o) where f has o outputs.
         width: the m that laziness divides by: the width of the narrowest layer.
         alpha: output scale; larger is lazier.
+        output: which of o outputs the network is: it is trained and predicted one at a time. `empirical_kernel` with
+            `trace=True` sees them all, whatever stands here.
 
     Example:
         >>> line = Custom(lambda key, dim: jnp.ones(dim), lambda p, x: x @ p, width=1)
@@ -170,11 +180,14 @@ class Custom(eqx.Module):
     apply_fn: Callable[[Any, Array], Array] = eqx.field(static=True)
     width: int = eqx.field(static=True)
     alpha: float = eqx.field(static=True, default=1.0)
+    output: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:
         """Refuse sizes and scales that have no meaning."""
         _checks.integer("width", self.width, 1)
         _checks.positive("alpha", self.alpha)
+        if self.output is not None:
+            _checks.integer("output", self.output, 0)
 
     def init(self, key: PRNGKeyArray, dim: int) -> Params:
         """The user's parameters."""
@@ -182,8 +195,21 @@ class Custom(eqx.Module):
 
     def apply(self, params: Params, x: Float[Array, "n dim"]) -> Float[Array, " n"]:
         """alpha f(params, x); training removes its value at initialisation."""
+        out = self.outputs(params, x)
+        if self.output is not None and out.ndim == 2 and self.output < out.shape[1]:
+            return out[:, self.output]
+        if self.output is not None or out.shape != (len(x),):
+            msg = (
+                f"apply_fn returned shape {out.shape} for {len(x)} points, with output={self.output}; "
+                f"allowed: ({len(x)},) with output=None, ({len(x)}, o) with output=0 .. o - 1"
+            )
+            raise _checks.InputError(msg)
+        return out
+
+    def outputs(self, params: Params, x: Float[Array, "points dim"]) -> Float[Array, "points ..."]:
+        """All outputs, times alpha."""
         out = self.apply_fn(params, x)
-        if out.shape != (len(x),):
-            msg = f"apply_fn returned shape {out.shape} for {len(x)} points; allowed: ({len(x)},)"
+        if out.ndim not in (1, 2) or len(out) != len(x):
+            msg = f"apply_fn returned shape {out.shape} for {len(x)} points; allowed: ({len(x)},) or ({len(x)}, o)"
             raise _checks.InputError(msg)
         return self.alpha * out

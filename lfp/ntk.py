@@ -5,6 +5,7 @@ K(x, x') = sum over parameters of df(x)/dp df(x')/dp / alpha^2, so that gradient
 """
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import equinox as eqx
@@ -16,7 +17,9 @@ from jaxtyping import Array, Float
 
 from lfp import _checks, _neural_tangents
 from lfp.averages import average
+from lfp.compounds import Differentiated, FourierFeatures, MultiScale, PiNet, check_smooth
 from lfp.dual import layer
+from lfp.kernels import Composable, Differential, Dilated, Mapped, Sum
 from lfp.laws import Gaussian
 from lfp.networks import MLP, Network, Params, TwoLayer
 
@@ -27,10 +30,10 @@ BLOCK_BYTES = 2**28
 """Memory that a block of rows of an empirical kernel may take, in bytes."""
 
 
-class Analytic(eqx.Module):
+class Analytic(Composable):
     """The kernel of a network at infinite width, as a function of two point sets: see `kernel`."""
 
-    network: TwoLayer | MLP
+    network: TwoLayer | MLP | PiNet
 
     def __call__(self, x1: Float[Array, "n d"], x2: Float[Array, "m d"] | None = None) -> Float[Array, "n m"]:
         """K(x1, x2); x2 None stands for x1."""
@@ -38,7 +41,7 @@ class Analytic(eqx.Module):
         dtype = x1.dtype
         # neural-tangents works in JAX's widest floats; float32 points get the rounded result
         x1, x2 = x1.astype(float), None if x2 is None else x2.astype(float)
-        if isinstance(self.network, MLP):
+        if isinstance(self.network, MLP | PiNet):
             return _mlp(self.network, x1, x2).astype(dtype)
         w, b = self.network.w, self.network.b
         if isinstance(w, Gaussian) and isinstance(b, Gaussian):
@@ -46,18 +49,21 @@ class Analytic(eqx.Module):
         return _two_layer_averaged(self.network, x1, x2).astype(dtype)
 
 
-def kernel(network: Network) -> Kernel:
+def kernel(network: Network) -> Composable:
     """The NTK of a network in the limit of infinite width.
 
     Two layers, z = w.x + b (arXiv 2010.08153): K = E[s(z) s(z')] + E[a^2] E[s'(z) s'(z')] (1 + x.x').
     MLP: neural-tangents' recursion (Novak et al. 2020), every layer with its weights and biases.
+    Pi-net of degree N: a layer with E[s s'] = S and tangent kernel T hands on S^N and N S^(N-1) T.
+    Fourier features g: K(g(x), g(x')). Several scales: sum_i K(a_i x, a_i x'). Operators: L_x L_x' K(x, x').
 
     Args:
-        network: `TwoLayer` with Gaussian or uniform w and b and any law of a, or `MLP`.
+        network: `TwoLayer` with Gaussian or uniform w and b and any law of a, `MLP`, `PiNet`; `FourierFeatures`,
+            `MultiScale` of one of these; `Differentiated` with erf, gelu, sin, gaussian.
 
     Returns:
-        A function (x1 (n, d), x2 (m, d) or None) -> (n, m), in the dtype of the points. Gaussian laws may be traced
-        by JAX; uniform ones are integrated eagerly, in float64.
+        A function (x1 (n, d), x2 (m, d) or None) -> (n, m), in the dtype of the points, with arithmetic (`kernels`).
+        Gaussian laws may be traced by JAX; uniform ones are integrated eagerly, in float64.
 
     Raises:
         InputError: a network without analytic kernel; (by the function) points that are no matrix or are not
@@ -68,9 +74,19 @@ def kernel(network: Network) -> Kernel:
         >>> np.asarray(K(jnp.eye(2))).round(3).tolist()
         [[2.0, 0.942], [0.942, 2.0]]
     """
-    if isinstance(network, TwoLayer | MLP):
+    if isinstance(network, TwoLayer | MLP | PiNet):
         return Analytic(network)
-    msg = f"network={type(network).__name__} has no analytic kernel; allowed: TwoLayer, MLP, or theory='empirical'"
+    if isinstance(network, FourierFeatures):
+        return Mapped(kernel(network.inner), network.features)
+    if isinstance(network, MultiScale):
+        return reduce(Sum, [Dilated(kernel(network.inner), scale) for scale in network.scales])
+    if isinstance(network, Differentiated):
+        check_smooth(network)
+        return Differential(kernel(network.inner), network.operator)
+    msg = (
+        f"network={type(network).__name__} has no analytic kernel; allowed: TwoLayer, MLP, PiNet, FourierFeatures, "
+        "MultiScale, Differentiated, or theory='empirical'"
+    )
     raise _checks.InputError(msg)
 
 
@@ -103,14 +119,27 @@ def ntk_vector_product(
     return _product(network, params, x1, x1 if x2 is None else x2)
 
 
-def _product(network: Network, params: Params, x1: Array, x2: Array) -> Callable[[Array], Array]:
-    _, pull = jax.vjp(lambda p: network.apply(p, x2), params)
-    _, push = jax.linearize(lambda p: network.apply(p, x1), params)
-    return lambda v: push(pull(v)[0]) / network.alpha**2
+def _product(network: Network, params: Params, x1: Array, x2: Array, trace: bool = False) -> Callable[[Array], Array]:
+    """v -> K(x1, x2) v; with `trace` the mean over the outputs of v -> K_jj v."""
+    evaluate = getattr(network, "outputs", network.apply) if trace else network.apply
+    out, pull = jax.vjp(lambda p: evaluate(p, x2), params)
+    _, push = jax.linearize(lambda p: evaluate(p, x1), params)
+    if out.ndim == 1:
+        return lambda v: push(pull(v)[0]) / network.alpha**2
+
+    def mean(v: Array) -> Array:
+        each = jax.vmap(lambda e: push(pull(jnp.outer(v, e))[0]) @ e)(jnp.eye(out.shape[1], dtype=out.dtype))
+        return jnp.mean(each, axis=0) / network.alpha**2
+
+    return mean
 
 
 def empirical_kernel(
-    network: Network, params: Params, x1: Float[Array, "n d"], x2: Float[Array, "m d"] | None = None
+    network: Network,
+    params: Params,
+    x1: Float[Array, "n d"],
+    x2: Float[Array, "m d"] | None = None,
+    trace: bool = False,
 ) -> Float[Array, "n m"]:
     """J(x1) J(x2)^T / alpha^2 of a network at given parameters, column by column in blocks of bounded memory.
 
@@ -119,12 +148,15 @@ def empirical_kernel(
         params: its parameters; their dtype is that of the result.
         x1: points of the rows.
         x2: points of the columns; None stands for x1, and the result is symmetric.
+        trace: of a network of several outputs (`Custom`), the mean (1/o) sum_j J_j J_j^T over all o of them, which
+            neural-tangents calls trace_axes=(-1,); else the kernel of its one output.
 
     Returns:
         The kernel. Compiled once per network and shape.
 
     Raises:
-        InputError: points that are no matrix, or of different dimension, or not finite.
+        InputError: points that are no matrix, or of different dimension, or not finite; parameters that are not
+            finite, or no floats.
 
     Example:
         >>> network = TwoLayer(width=2**14)
@@ -133,20 +165,33 @@ def empirical_kernel(
         True
     """
     x1, x2 = _points(x1, x2)
-    dtype = jnp.result_type(*jax.tree.leaves(params))
-    return _empirical(network, params, x1.astype(dtype), None if x2 is None else x2.astype(dtype))
+    dtype = _floating(params)
+    return _empirical(network, params, x1.astype(dtype), None if x2 is None else x2.astype(dtype), trace)
+
+
+def _floating(params: Any) -> Any:
+    """The dtype of the parameters; refuses what is not finite or no array of floats."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    for path, leaf in leaves:
+        name = f"params{jax.tree_util.keystr(path)}"
+        if not (isinstance(leaf, jax.Array | np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.floating)):
+            what = f"of {leaf.dtype}" if hasattr(leaf, "dtype") else f"a {type(leaf).__name__}"
+            msg = f"{name} is {what}; allowed: arrays of floats (equinox: eqx.partition(model, eqx.is_inexact_array))"
+            raise _checks.InputError(msg)
+        _checks.concrete(name, leaf)
+    return jnp.result_type(*(leaf for _, leaf in leaves))
 
 
 @eqx.filter_jit
-def _empirical(network: Network, params: Params, x1: Array, x2: Array | None) -> Array:
+def _empirical(network: Network, params: Params, x1: Array, x2: Array | None, trace: bool) -> Array:
     columns = x1 if x2 is None else x2
-    dtype = jax.eval_shape(network.apply, params, columns).dtype
+    out = jax.eval_shape(getattr(network, "outputs", network.apply) if trace else network.apply, params, columns)
     # one column holds a tangent of the parameters and a few arrays of hidden values
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
-    size = dtype.itemsize * (2 * count + 4 * network.width * (len(x1) + len(columns)))
+    size = out.dtype.itemsize * (2 * count + 4 * network.width * (len(x1) + len(columns))) * out.size // len(columns)
     block = int(np.clip(BLOCK_BYTES // size, 1, len(columns)))
-    product = _product(network, params, x1, columns)
-    matrix = jax.lax.map(product, jnp.eye(len(columns), dtype=dtype), batch_size=block).T
+    product = _product(network, params, x1, columns, trace)
+    matrix = jax.lax.map(product, jnp.eye(len(columns), dtype=out.dtype), batch_size=block).T
     # one triangle, copied: a mean of both is not symmetric to the last digit once XLA has fused it
     return jnp.tril(matrix) + jnp.tril(matrix, -1).T if x2 is None else matrix
 
@@ -204,11 +249,27 @@ def _points(x1: Any, x2: Any) -> tuple[Array, Array | None]:
     return sets[0], sets[1] if len(sets) == 2 else None
 
 
-def _mlp(network: MLP, x1: Array, x2: Array | None) -> Array:
+def _mlp(network: MLP | PiNet, x1: Array, x2: Array | None) -> Array:
     stax = _neural_tangents.load().stax
-    dense = stax.Dense(1, network.w_std, network.b_std, parameterization="ntk")  # the width does not enter
-    hidden = [dense, layer(stax, network.activation, x1.shape[1])] * network.depth
-    return stax.serial(*hidden, dense)[2](x1, x2, "ntk")
+    dense = stax.Dense(1, network.w_std, network.b_std, parameterization="ntk")[2]  # the width does not enter
+    through = layer(stax, network.activation, x1.shape[1])[2]
+    k = dense(x1, x2)
+    for _ in range(network.depth):
+        k = through(k)
+        if isinstance(network, PiNet):
+            k = _power(k, network.degree)
+        k = dense(k)
+    return k.ntk
+
+
+def _power(k: Any, degree: int) -> Any:
+    """The kernel of a product of independent factors that all have kernel k."""
+    return k.replace(
+        nngp=k.nngp**degree,
+        ntk=degree * k.nngp ** (degree - 1) * k.ntk,
+        cov1=k.cov1**degree,
+        cov2=None if k.cov2 is None else k.cov2**degree,
+    )
 
 
 def _two_layer(network: TwoLayer, w: Gaussian, b: Gaussian, x1: Array, x2: Array | None) -> Array:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Complex, Float, Int
 from lfp import _checks
 from lfp.dynamics import Dynamics, GradientDescent, GradientFlow
 from lfp.fluctuations import fluctuations, network_spectrum
-from lfp.networks import Custom, Network, Params, TwoLayer
+from lfp.networks import Network, Params, TwoLayer
 from lfp.ntk import kernel
 from lfp.operator import Operator
 from lfp.probes import probe
@@ -134,9 +134,13 @@ def predict(
     if n <= LARGEST_EMPIRICAL or theory == "empirical":
         start = initialise(network, problem.x.shape[1], seeds, seed, dtype)
         own = [network_spectrum(problem, network, params) for params in unstack(start)]
-    analytic = None if theory == "empirical" and isinstance(network, Custom) else kernel(network)
-    if infinite is None and analytic is not None:
-        infinite = spectrum(analytic, problem)
+    analytic = None
+    try:
+        analytic = kernel(network)
+        infinite = spectrum(analytic, problem) if infinite is None else infinite
+    except _checks.InputError:
+        if theory != "empirical":  # a network without kernel at infinite width still has its own
+            raise
     reference = own[0] if infinite is None else infinite
     law = GradientDescent(1 / float(reference.rates.max())) if law is None else law
     curves = {"empirical": _runs(problem, own, law, steps)} if own else {}

@@ -13,12 +13,14 @@ from jaxtyping import Array, Float
 from lfp import _checks
 from lfp.decay import Decay, fit
 from lfp.domains import Circle
+from lfp.euclidean import Euclidean
 from lfp.fourier import walsh_hadamard
-from lfp.networks import MLP, TwoLayer
+from lfp.networks import Network
 from lfp.ntk import kernel as analytic
 from lfp.profile import Kernel, profile
 from lfp.series import power_series
 from lfp.spaces import Hypercube, Sphere, Torus, Zonal
+from lfp.spectra import gram_spectrum, refuse_dense
 from lfp.zonal import check_top, quadrature_shares, series_shares
 
 LARGEST_GRID = 2**24
@@ -31,13 +33,15 @@ class ModeRates(eqx.Module):
     """Rates by mode: dynamics u' = -K u, u' = -rate u in a mode, K the kernel against the uniform law on the space.
 
     Args:
-        labels: the degree, or on the torus the frequencies, largest first, all signs and orders of which are alike.
+        labels: the degree, or on the torus the frequencies, largest first, all signs and orders of which are alike;
+            on points the rank.
         frequencies: what a law of decay is fitted against: k + (dim - 2)/2 on circle and sphere, the degree on the
-            cube, |k| on the torus.
+            cube, |k| on the torus, the rank on points.
         shares: multiplicity times rate; they sum to K(x, x).
         errors: error of each share, of rounding, quadrature and truncation.
         multiplicities: number of modes that share the rate, exact.
-        trace: K(x, x).
+        trace: K(x, x); on points their weighted mean.
+        parity: whether even and odd modes follow laws with constants of their own.
     """
 
     labels: tuple[int | tuple[int, ...], ...] = eqx.field(static=True)
@@ -46,6 +50,7 @@ class ModeRates(eqx.Module):
     errors: Float[np.ndarray, " k"]
     multiplicities: tuple[int, ...] = eqx.field(static=True)
     trace: float
+    parity: bool = eqx.field(static=True, default=True)
 
     @property
     def log_multiplicities(self) -> Float[np.ndarray, " k"]:
@@ -73,6 +78,11 @@ class ModeRates(eqx.Module):
     def rates(self) -> Float[np.ndarray, " k"]:
         """The rates, per unit of flow time; NaN where noise would stand."""
         return np.where(self.above_noise, np.exp(self.log_rates), np.nan)
+
+    @property
+    def normalised(self) -> Float[np.ndarray, " k"]:
+        """rate / K(x, x): times their multiplicities they sum to 1, as eigenlearning's eigenvalues do (2110.03922)."""
+        return self.rates / self.trace
 
     @property
     def floors(self) -> Float[np.ndarray, " k"]:
@@ -105,19 +115,21 @@ class ModeRates(eqx.Module):
         known = self.above_noise & (self.frequencies > 0)
         relative = np.where(known, self.errors, 0.0) / np.where(known, self.shares, 1.0)
         odd = np.array([sum(label) if isinstance(label, tuple) else label for label in self.labels]) % 2 == 1
+        odd = odd & self.parity
         return fit(self.frequencies[known], self.log_rates[known], relative[known], odd[known])
 
 
-def mode_rates(network: TwoLayer | MLP | Kernel, space: Zonal | Torus | Circle, max_mode: int) -> ModeRates:
+def mode_rates(network: Network | Kernel, space: Zonal | Torus | Circle | Euclidean, max_mode: int) -> ModeRates:
     """Rates of a network at infinite width, or of a kernel, on a space: modes 0 .. max_mode.
 
     On circle, sphere and hypercube the rates are those of the space itself, not of a grid (`zonal`); on the torus
-    those of the grid of 2^m points an angle, with the change from half as many for their error.
+    those of the grid of 2^m points an angle, with the change from half as many for their error. Points of R^d have no
+    modes of their own: the largest max_mode eigenvalues of their Gram matrix, by rank 1 .. max_mode.
 
     Args:
-        network: `TwoLayer`, `MLP` or a function (x1, x2) -> matrix.
-        space: `Circle`, `Sphere`, `Hypercube` or `Torus`.
-        max_mode: highest degree or frequency.
+        network: one with an analytic kernel (`kernel`), or a function (x1, x2) -> matrix.
+        space: `Circle`, `Sphere`, `Hypercube`, `Torus` or `Euclidean`.
+        max_mode: highest degree, frequency or rank.
 
     Returns:
         The rates, with what is noise marked.
@@ -126,30 +138,31 @@ def mode_rates(network: TwoLayer | MLP | Kernel, space: Zonal | Torus | Circle, 
         InputError: a kernel that is not finite, not symmetric or not invariant, a mode that is not resolved.
 
     Example:
+        >>> from lfp.networks import MLP
         >>> relu = MLP(width=2, depth=1, b_std=0.0)
         >>> found = mode_rates(relu, Circle(), 5)
         >>> found.above_noise.tolist()  # no odd modes without biases, but the first
         [True, True, True, False, True, False]
     """
-    kernel = analytic(network) if isinstance(network, TwoLayer | MLP) else network
+    kernel = network if callable(network) else analytic(network)
+    if isinstance(space, Euclidean):
+        return _at_points(kernel, space, max_mode)
     if isinstance(space, Torus):
         return _on_torus(kernel, space, max_mode)
     zonal = Sphere(2) if isinstance(space, Circle) else space
     check_top(zonal, max_mode)
-    shares, errors, trace = _shares(network, kernel, zonal, max_mode)
+    shares, errors, trace = _shares(kernel, zonal, max_mode)
     k = np.arange(max_mode + 1.0)
     shift = 0 if isinstance(zonal, Hypercube) else (zonal.dim - 2) / 2
     counts = tuple(zonal.multiplicity(degree) for degree in range(max_mode + 1))
     return ModeRates(tuple(range(max_mode + 1)), k + shift, shares, errors, counts, trace)
 
 
-def _shares(
-    network: TwoLayer | MLP | Kernel, kernel: Kernel, space: Zonal, top: int
-) -> tuple[np.ndarray, np.ndarray, float]:
+def _shares(kernel: Kernel, space: Zonal, top: int) -> tuple[np.ndarray, np.ndarray, float]:
     """Shares and their errors, each mode by the better way; K(x, x)."""
     series = None
     with contextlib.suppress(_checks.InputError):
-        series = power_series(network, space.dim) if isinstance(network, TwoLayer | MLP) else None
+        series = power_series(kernel, space.dim)
     shares, errors = (np.zeros(top + 1), np.full(top + 1, np.inf))
     if series is not None:
         shares, errors = series_shares(series, space, top)
@@ -159,6 +172,23 @@ def _shares(
     other, smaller = quadrature_shares(kappa, top)
     trace = float(kappa(np.ones(1))[0])
     return np.where(smaller < errors, other, shares), np.minimum(smaller, errors), trace
+
+
+def _at_points(kernel: Kernel, space: Euclidean, top: int) -> ModeRates:
+    """The largest eigenvalues of the weighted Gram matrix; below n eps of the first they are rounding."""
+    n = len(space.points)
+    refuse_dense(n)
+    if _checks.integer("max_mode", top, 1) > n:
+        msg = f"max_mode={top} is beyond the rank of {n} different points; allowed: up to {n}"
+        raise _checks.InputError(msg)
+    x = jnp.asarray(space.points)
+    gram = jnp.asarray(kernel(x, x))
+    found = gram_spectrum(gram, space.weights)
+    rank = np.arange(1, top + 1)
+    rates = np.asarray(found.rates, np.float64)[::-1][:top]
+    errors = np.full(top, float(found.noise_floor) / 4)
+    trace = float(np.asarray(space.weights) @ np.asarray(jnp.diagonal(gram), np.float64))
+    return ModeRates(tuple(rank.tolist()), rank.astype(float), rates, errors, (1,) * top, trace, parity=False)
 
 
 def grid_rates(kernel: Kernel, space: Circle | Torus | Hypercube, n: int = 2) -> Float[Array, "*grid"]:
@@ -212,7 +242,7 @@ def _check_invariant(kernel: Kernel, x: Array, row: Array, shape: tuple[int, ...
     tolerance = float(jnp.finfo(row.dtype).eps) ** 0.5 * float(jnp.abs(row).max())
     off = float(jnp.abs(entries - row[difference]).max())
     if off > tolerance:
-        msg = f"kernel is not invariant on the grid: off by {off:.1e}; allowed: functions of the difference of points"
+        msg = f"kernel is not invariant on the grid: off by {off:.1e}; allowed: even functions of differences of points"
         raise _checks.InputError(msg)
 
 

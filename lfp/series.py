@@ -5,33 +5,25 @@ layer below (Daniely et al. 2016). Only sums and products of numbers >= 0 occur,
 accuracy, however small it is; no quadrature can do that.
 """
 
-from collections.abc import Callable
+from functools import reduce
+from operator import mul
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from scipy import special
 
-from lfp import _checks
-from lfp.activations import ACTIVATIONS, Activation
+from lfp.activations import Activation
+from lfp.compounds import PiNet
 from lfp.dual import corner
+from lfp.expansions import Coefficients, dual_series, times
+from lfp.kernels import Dilated, Product, Scaled, Sum
 from lfp.laws import Gaussian
 from lfp.networks import MLP, Network, TwoLayer
+from lfp.ntk import Analytic, Kernel, kernel
 
 TERMS = 1024
 CORNER_TERMS = 4096
 """Coefficients that are kept: more where a corner makes them fall slowly."""
-MEHLER_TERMS = (64, 256, 1024)
-
-_REACH = 16.0  # of the trapezoidal rule in z: the density there is 1e-56
-_LOST = 1e-3  # largest share that an expansion may leave out
-_CUT = 1e-20  # squares of Hermite coefficients below this share of E[phi^2] are rounding
-
-Coefficients = Float[np.ndarray, " n"]
-Pair = tuple[Coefficients, Coefficients]
-Expansion = tuple[Float[np.ndarray, " m"], tuple[float, float], tuple[float, float]]
-"""Squares of Hermite coefficients; E[phi^2] and E[phi'^2]; the shares of them that the squares sum to."""
 
 
 class Series(eqx.Module):
@@ -62,7 +54,7 @@ class _State(eqx.Module):
     found: float
 
     def __mul__(self, other: "_State") -> "_State":
-        product = _times(self.coefficients, other.coefficients)
+        product = times(self.coefficients, other.coefficients)
         return _State(product, self.at_one * other.at_one, self.found * other.found)
 
     def scaled(self, factor: float, constant: float = 0.0) -> "_State":
@@ -75,11 +67,12 @@ class _State(eqx.Module):
         return _State(self.coefficients + other.coefficients, self.at_one + other.at_one, self.found + other.found)
 
 
-def power_series(network: Network, dim: int, terms: int | None = None) -> Series | None:
+def power_series(of: Network | Kernel, dim: int, terms: int | None = None) -> Series | None:
     """The NTK of a network at infinite width on unit vectors of R^dim, as a power series; None where there is none.
 
     Args:
-        network: `MLP`, or `TwoLayer` with Gaussian w and b.
+        of: `MLP`, `PiNet`, `TwoLayer` with Gaussian w and b, `MultiScale` of these; or a sum, product, multiple or
+            dilation of their kernels.
         dim: dimension of the data.
         terms: number of coefficients; None: `TERMS` or `CORNER_TERMS`.
 
@@ -91,19 +84,11 @@ def power_series(network: Network, dim: int, terms: int | None = None) -> Series
         >>> (np.pi * series.coefficients).round(6).tolist()  # kappa_1 + t kappa_0 of relu
         [1.0, 3.141593, 1.5, 0.0]
     """
-    if not isinstance(network, MLP | TwoLayer):
-        return None
+    which = of if callable(of) else kernel(of)
     if terms is None:
-        terms = TERMS if corner(network.activation) is None else CORNER_TERMS
-    if isinstance(network, MLP):
-        state = _mlp(network, dim, terms)
-    elif isinstance(network.w, Gaussian) and isinstance(network.b, Gaussian):
-        tangent = _linear(1.0, 1.0, terms)
-        value, slope = _dual(
-            network.activation, _linear(float(network.w.scale) ** 2, float(network.b.scale) ** 2, terms)
-        )
-        state = value + (slope * tangent).scaled(float(network.a.moment(2)))
-    else:
+        terms = CORNER_TERMS if _has_corner(which) else TERMS
+    state = _state(which, dim, 1.0, terms)
+    if state is None:
         return None
     rounding = terms * np.finfo(float).eps * state.at_one
     expanded = state.found != state.at_one
@@ -114,14 +99,57 @@ def power_series(network: Network, dim: int, terms: int | None = None) -> Series
     return Series(state.coefficients, beyond, scattered, state.at_one)
 
 
-def _mlp(network: MLP, dim: int, terms: int) -> _State:
+def _has_corner(which: Kernel) -> bool:
+    match which:
+        case Analytic():
+            return corner(which.network.activation) is not None
+        case Sum() | Product():
+            return _has_corner(which.one) or _has_corner(which.two)
+        case Scaled() | Dilated():
+            return _has_corner(which.kernel)
+    return False
+
+
+def _state(which: Kernel, dim: int, radius: float, terms: int) -> _State | None:
+    """A kernel at points of norm `radius`, as a function of the cosine between them."""
+    match which:
+        case Analytic(network=TwoLayer() as network):
+            return _two_layer(network, radius, terms)
+        case Analytic(network=MLP() | PiNet() as network):
+            return _mlp(network, dim, radius, terms)
+        case Dilated():
+            return _state(which.kernel, dim, which.factor * radius, terms)
+        case Scaled():
+            state = _state(which.kernel, dim, radius, terms)
+            return None if state is None else state.scaled(which.factor)
+        case Sum() | Product():
+            one, two = (_state(part, dim, radius, terms) for part in (which.one, which.two))
+            if one is None or two is None:
+                return None
+            return one + two if isinstance(which, Sum) else one * two
+    return None
+
+
+def _two_layer(network: TwoLayer, radius: float, terms: int) -> _State | None:
+    if not (isinstance(network.w, Gaussian) and isinstance(network.b, Gaussian)):
+        return None
+    covariance = _linear((radius * float(network.w.scale)) ** 2, float(network.b.scale) ** 2, terms)
+    value, slope = _dual(network.activation, covariance)
+    return value + (slope * _linear(radius**2, 1.0, terms)).scaled(float(network.a.moment(2)))
+
+
+def _mlp(network: MLP | PiNet, dim: int, radius: float, terms: int) -> _State:
     w, b = network.w_std**2, network.b_std**2
-    nngp = _linear(w / dim, b, terms)
+    nngp = _linear(w * radius**2 / dim, b, terms)
     ntk = nngp
     for _ in range(network.depth):
         value, slope = _dual(network.activation, nngp)
+        ntk = slope * ntk
+        if isinstance(network, PiNet):
+            rest = reduce(mul, [value] * (network.degree - 1), _linear(0.0, 1.0, terms))
+            value, ntk = rest * value, (rest * ntk).scaled(network.degree)
         nngp = value.scaled(w, b)
-        ntk = nngp + (slope * ntk).scaled(w)
+        ntk = nngp + ntk.scaled(w)
     return ntk
 
 
@@ -134,156 +162,8 @@ def _linear(slope: float, constant: float, terms: int) -> _State:
 def _dual(which: Activation, covariance: _State) -> tuple[_State, _State]:
     """E[phi(u) phi(v)] and E[phi'(u) phi'(v)] as functions of t, from Cov(u, v) as a function of t."""
     q = covariance.at_one
-    rho, found = covariance.coefficients / q, (1.0, 1.0)
-    slopes = corner(which)
-    closed = next((form for name, form in _CLOSED.items() if which.function is ACTIVATIONS[name].function), None)
-    if slopes is not None:
-        slope_at_one = (slopes[0] ** 2 + slopes[1] ** 2) / 2
-        at_one, parts = (q * slope_at_one, slope_at_one), _arc_cosine(slopes, q, rho)
-    elif closed is not None:
-        value, slope = closed(q, np.ones(1))  # of the constant series 1
-        at_one, parts = (float(value[0]), float(slope[0])), closed(q, rho)
-    else:
-        exact = which.function is ACTIVATIONS["gelu"].function
-        squares, at_one, found = _gelu_squares(q) if exact else _hermite_squares(which, q)
-        parts = _mehler(squares, q, rho)
+    parts, at_one, found = dual_series(which, q, covariance.coefficients / q)
     # what a layer below has left out moves rho at 1 by this share, and the slope is the largest derivative
     lost = at_one[1] * (q - covariance.found)
     value, slope = (_State(p, full, full * share) for p, full, share in zip(parts, at_one, found, strict=True))
     return _State(value.coefficients, value.at_one, value.found - lost), slope
-
-
-def _arc_cosine(slopes: tuple[float, float], q: float, rho: Coefficients) -> Pair:
-    # d/d rho of E[phi phi] is q E[phi' phi'], whose own derivative is f / sqrt(1 - rho^2)
-    low, high = slopes
-    factor = (high - low) ** 2 / (2 * np.pi)
-    slope = factor * _arcsine(rho)
-    slope[0] += (low + high) ** 2 / 4
-    value = _integral(q * slope, rho)
-    value[0] = q * (slope[0] * rho[0] + factor * np.sqrt(1 - rho[0] ** 2))
-    return value, slope
-
-
-def _erf(q: float, rho: Coefficients) -> Pair:
-    z = 2 * q / (1 + 2 * q)
-    return 2 / np.pi * _arcsine(z * rho), 2 * z / (np.pi * q) * _power(_times(z * rho, z * rho), -0.5)
-
-
-def _sin(q: float, rho: Coefficients) -> Pair:
-    # sinh' = cosh, cosh' = sinh, both of q rho: the coefficients of one give the next of the other
-    n = np.arange(len(rho))
-    odd, even = np.zeros_like(rho), np.zeros_like(rho)
-    odd[0], even[0] = np.sinh(q * rho[0]), np.cosh(q * rho[0])
-    rise = q * n * rho
-    for i in range(1, len(rho)):
-        odd[i], even[i] = (rise[1 : i + 1] @ other[i - 1 :: -1][:i] / i for other in (even, odd))
-    return np.exp(-q) * odd, np.exp(-q) * even
-
-
-def _gaussian(q: float, rho: Coefficients) -> Pair:
-    c = q / (1 + q)
-    square = _times(c * rho, c * rho)
-    return _power(square, -0.5) / (1 + q), q / (1 + q) ** 3 * _times(rho, _power(square, -1.5))
-
-
-_CLOSED: dict[str, Callable[[float, Coefficients], Pair]] = {"erf": _erf, "sin": _sin, "gaussian": _gaussian}
-
-
-def _gelu_squares(q: float) -> Expansion:
-    """A_m of gelu in closed form.
-
-    gelu'' = p - p'', p the normal density, has the mean values of g - g'' under shifts, g the density N(0, 1 + q), and
-    a_m = sqrt(q^m / m!) (g^(m-2)(0) - g^(m)(0)): both parts have one sign, so that nothing cancels.
-    """
-    m = np.arange(MEHLER_TERMS[-1])
-    j = np.maximum(m // 2, 1)
-
-    def derivative(i: np.ndarray) -> np.ndarray:
-        """log |g^(2i)(0)|."""
-        double = special.gammaln(2 * i + 1) - i * np.log(2) - special.gammaln(i + 1)
-        return double - i * np.log1p(q) - np.log(2 * np.pi * (1 + q)) / 2
-
-    log_a = m / 2 * np.log(q) - special.gammaln(m + 1) / 2 + np.logaddexp(derivative(j - 1), derivative(j))
-    squares = np.where(m % 2 == 0, np.exp(2 * log_a), 0.0)
-    squares[:2] = q**2 / (2 * np.pi * (1 + q)), q / 4
-    # the next ones fall by (q / (1 + q))^2 each, m times as much in the slope
-    left = float(len(m) ** 2 * squares[-2:].max() * (1 + q) ** 2)
-    value, slope = float(squares.sum()), float((m * squares).sum()) / q
-    if left < 1e-40 * value:
-        return squares, (value, slope), (1.0, 1.0)
-    value, slope = value + left / len(m), slope + left / q
-    return squares, (value, slope), (1 - left / len(m) / value, 1 - left / q / slope)
-
-
-def _hermite_squares(which: Activation, q: float) -> Expansion:
-    """A_m = E[phi(sqrt(q) z) h_m(z)]^2 by the trapezoidal rule, which a smooth phi makes exact to rounding."""
-    for terms in MEHLER_TERMS:
-        step = np.pi / (np.sqrt(terms) + 6)
-        z = step * np.arange(-np.ceil(_REACH / step), np.ceil(_REACH / step) + 1.5, 0.5)
-        psi = (2 * np.pi) ** -0.25 * np.exp(-(z**2) / 4)
-        u = jnp.asarray(np.sqrt(q) * z)
-        f, df = (np.asarray(g(u), np.float64) * psi for g in (which, which.derivative))
-        # every second node, and the nodes between: alike, unless phi is not smooth
-        means = [[step * float(np.sum(g[i::2] ** 2)) for g in (f, df)] for i in (0, 1)]
-        squares, before = np.zeros(terms), np.zeros_like(z)
-        for m in range(terms):
-            squares[m] = (step / 2 * (f @ psi)) ** 2
-            before, psi = psi, (z * psi - np.sqrt(m) * before) / np.sqrt(m + 1)
-        value, slope = means[0]
-        squares[squares < _CUT * value] = 0
-        sums = (float(squares.sum()), float((np.arange(terms) * squares).sum()) / q)
-        shares = tuple(part / all_ if all_ > 0 else float(part == 0) for part, all_ in zip(sums, means[0], strict=True))
-        if min(shares) > 1 - 1e-14:
-            break
-    if not np.allclose(means[0], means[1], rtol=1e-12) or min(shares) < 1 - _LOST:
-        msg = f"activation={which.name!r} has no fast power series; allowed: smooth functions"
-        raise _checks.InputError(msg)
-    # rounding hides the last 1e-15 of them
-    return squares, (value, slope), (min(shares[0], 1 - 1e-15), min(shares[1], 1 - 1e-15))
-
-
-def _mehler(squares: Float[np.ndarray, " m"], q: float, rho: Coefficients) -> Pair:
-    """sum_m A_m rho^m and sum_m m A_m rho^(m-1) / q."""
-    value, slope = np.zeros_like(rho), np.zeros_like(rho)
-    power = np.zeros_like(rho)
-    power[0] = 1
-    for m in range(1 + int(np.flatnonzero(squares).max(initial=0))):
-        value += squares[m] * power
-        if m + 1 < len(squares):
-            slope += (m + 1) * squares[m + 1] / q * power
-        power = _times(power, rho)
-    return value, slope
-
-
-def _times(a: Coefficients, b: Coefficients) -> Coefficients:
-    """Product of two series, to the length of the first."""
-    ends = [int(np.flatnonzero(c).max(initial=0)) + 1 for c in (a, b)]
-    product = np.convolve(a[: ends[0]], b[: ends[1]])[: len(a)]
-    return np.pad(product, (0, len(a) - len(product)))
-
-
-def _integral(outer: Coefficients, inner: Coefficients) -> Coefficients:
-    """The series, less its constant, whose derivative is outer(t) inner'(t)."""
-    n = np.arange(len(inner))
-    rise = _times(outer, n * inner)  # shifted by one place, as the integral is
-    return np.where(n > 0, rise / np.maximum(n, 1), 0.0)
-
-
-def _arcsine(u: Coefficients) -> Coefficients:
-    out = _integral(_power(_times(u, u), -0.5), u)
-    out[0] = np.arcsin(u[0])
-    return out
-
-
-def _power(h: Coefficients, exponent: float) -> Coefficients:
-    """(1 - h)^exponent for an exponent < 0 and h >= 0: the binomial recurrence, all of whose terms are >= 0."""
-    n = np.arange(len(h), dtype=float)
-    out = np.zeros_like(h)
-    out[0] = (1 - h[0]) ** exponent
-    backwards, bent = h[::-1].copy(), (n * h)[::-1].copy()
-    for i in range(1, len(h)):
-        # i (1 - h_0) y_i = sum_j (i - j (1 + exponent)) h_j y_(i-j)
-        tail = slice(len(h) - 1 - i, len(h) - 1)
-        sums = i * (backwards[tail] @ out[:i]) - (1 + exponent) * (bent[tail] @ out[:i])
-        out[i] = sums / (i * (1 - h[0]))
-    return out

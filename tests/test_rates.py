@@ -1,10 +1,13 @@
 """Rates by mode: against dense Gram matrices, sums, higher precision; what is noise is never shown as a rate."""
 
+from math import comb, fsum
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.special import iv
+from scipy.integrate import quad
+from scipy.special import gegenbauer, iv
 
 from lfp import (
     MLP,
@@ -39,6 +42,12 @@ def corner(x1, x2):
 def smooth(x1, x2):
     """exp(x.y), whose rates on the circle are Bessel functions."""
     return np.exp(np.asarray(x1) @ np.asarray(x2).T)
+
+
+def lopsided(x1, x2):
+    """sin(t - t') on the circle, which no transform of one row may take for its even part."""
+    x1, x2 = np.asarray(x1), np.asarray(x2)
+    return 2 + np.outer(x1[:, 1], x2[:, 0]) - np.outer(x1[:, 0], x2[:, 1])
 
 
 def dense(K, x, weights):
@@ -219,6 +228,59 @@ def test_shares_are_eigenvalues_over_the_trace():
         np.testing.assert_allclose(found.rates[k] / found.trace, normalised, atol=1e-15)
 
 
+def eigenlearning_sphere(kappa, dim, top):
+    """Normalised eigenvalues times multiplicity, mean of kappa N_k P_k / kappa(1): adaptive quadrature, Gegenbauer."""
+    norm = quad(lambda a: np.sin(a) ** (dim - 2), 0, np.pi, epsabs=1e-13)[0]
+    found = []
+    for k in range(top + 1):
+        zonal = gegenbauer(k, (dim - 2) / 2)
+        mean = quad(lambda a, z=zonal: kappa(np.cos(a)) * z(np.cos(a)) * np.sin(a) ** (dim - 2), 0, np.pi, epsabs=1e-13)
+        share = mean[0] / zonal(1.0)
+        found.append(share / norm * Sphere(dim).multiplicity(k) / kappa(1.0))
+    return np.array(found)
+
+
+def eigenlearning_cube(kappa, dim):
+    """The same by Krawtchouk polynomials, their sums of binomials in whole numbers."""
+    found = []
+    for k in range(dim + 1):
+        walk = [sum((-1) ** i * comb(j, i) * comb(dim - j, k - i) for i in range(k + 1)) for j in range(dim + 1)]
+        total = fsum(comb(dim, j) * walk[j] / 2**dim * kappa(1 - 2 * j / dim) for j in range(dim + 1))
+        found.append(total / kappa(1.0))
+    return np.array(found)
+
+
+def closed_kappa(name, dim):
+    """NTK of one hidden layer without biases, w_std^2 = 2, on unit vectors of R^dim, as scalar functions of t."""
+    q = 2 / dim
+    if name == "relu":
+        return lambda t: q * (np.sqrt(max(1 - t * t, 0)) / np.pi + 2 * t * (1 - np.arccos(t) / np.pi))
+    return lambda t: (
+        2 * (2 / np.pi * np.arcsin(2 * q * t / (1 + 2 * q)))
+        + 8 / np.pi * q * t / np.sqrt((1 + 2 * q) ** 2 - 4 * q * q * t * t)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "dim"),
+    [("erf", 10), *(pytest.param(*case, marks=pytest.mark.slow) for case in [("erf", 3), ("relu", 3), ("relu", 10)])],
+)
+def test_normalised_rates_are_those_of_eigenlearning(name, dim):
+    """arXiv 2110.03922: shapes to 1e-6 on sphere and cube; they sum to 1; another activation's are others."""
+    net, kappa = MLP(2, 1, name, b_std=0.0), closed_kappa(name, dim)
+    sphere, expected = mode_rates(net, Sphere(dim), 8), eigenlearning_sphere(kappa, dim, 8)
+    known = sphere.above_noise
+    sizes = np.exp(sphere.log_multiplicities)
+    np.testing.assert_allclose((sizes * sphere.normalised)[known], expected[known], rtol=1e-6)
+    assert np.all(np.abs(expected[~known]) < 1e-9)
+    cube, expected = mode_rates(net, Hypercube(dim), dim), eigenlearning_cube(kappa, dim)
+    shares = np.nan_to_num(np.exp(cube.log_multiplicities) * cube.normalised)
+    np.testing.assert_allclose(shares, expected, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(shares.sum(), 1, rtol=1e-10)
+    other = eigenlearning_cube(closed_kappa("erf" if name == "relu" else "relu", dim), dim)
+    assert np.abs(shares - other).max() > 1e-3
+
+
 def test_effective_rank_of_a_projection():
     """A linear kernel on the sphere has as many equal rates as dimensions."""
     found = mode_rates(lambda x1, x2: x1 @ x2.T, Sphere(7), 3)
@@ -249,6 +311,8 @@ def test_the_torus_has_orbits():
         (lambda: mode_rates(smooth, Sphere(3), -1), "max_mode=-1"),
         (lambda: mode_rates(MLP(2, 1, "erf", w_std=float("nan")), Circle(), 4), "w_std=nan"),
         (lambda: grid_rates(lambda x, y: x[:, :1] @ y[:, :1].T, Circle(), 16), "not invariant"),
+        (lambda: grid_rates(lopsided, Circle(), 16), "not invariant .* allowed: even functions"),
+        (lambda: mode_rates(lopsided, Circle(), 4), "not symmetric"),
         (lambda: grid_rates(smooth, Torus(4), 100), r"100\^4 points"),
         (lambda: profile(smooth, Hypercube(4))(np.array([0.3])), "does not occur"),
         (lambda: profile(smooth, Sphere(4))(np.array([1.5])), r"t=1\.5"),

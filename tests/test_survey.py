@@ -85,9 +85,56 @@ def test_every_domain_has_a_table_and_a_law(options, tmp_path, capsys):
     assert ("absent" in out) == ("0" in options)
 
 
+def test_points_of_a_file(tmp_path):
+    """Rates by rank, their sum the mean of K(x, x); what is below the noise floor of the matrix has none."""
+    x = np.random.default_rng(0).uniform(-1, 1, (40, 1))
+    path = tmp_path / "points.csv"
+    np.savetxt(path, np.concatenate([x, x[:5]]), delimiter=",", header="x1", comments="")
+    options = ["--domain", "euclidean", "--data", str(path), "--activation", "erf", "--max-mode", "40"]
+    assert main(["spectrum", *options, "--degree", "2", "--out", str(tmp_path / "run")]) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    rows = result["rates"]
+    assert [row["mode"] for row in rows] == list(range(1, 41))
+    np.testing.assert_allclose(sum(row["rate"] or 0.0 for row in rows) + result["tail"], result["trace"], rtol=1e-12)
+    assert 5 < sum(row["above_noise"] for row in rows) < 40
+    assert all((row["rate"] or 1.0) > result["noise_floor"] for row in rows)
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == FILES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--dim", "3", "--points", "50", "--sampling", "ball"],
+        ["--points", "50", "--activation", "erf", "--scales", "1,2"],
+        ["--points", "50", "--fourier", "0.5", "--features", "8"],
+    ],
+    ids=["ball", "scales", "features"],
+)
+def test_random_points(options, tmp_path, capsys):
+    """As often as one asks, the same; another seed, others."""
+    results = []
+    for run, seed in (("a", "0"), ("b", "0"), ("c", "1")):
+        arguments = ["spectrum", "--domain", "euclidean", *options, "--max-mode", "9", "--seed", seed]
+        assert main([*arguments, "--out", str(tmp_path / run)]) == 0
+        results.append(json.loads((tmp_path / run / "result.json").read_text())["rates"])
+    assert results[0] == results[1] != results[2]
+    assert "K(x,x) = " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--domain", "euclidean", "--points", "9000"], "points=9000"),
+        (["--domain", "euclidean", "--points", "9", "--max-mode", "10"], "max_mode=10"),
+        (["--domain", "euclidean", "--sampling", "bal"], "did you mean 'ball'"),
+        (["--domain", "euclidean", "--data", "nowhere.csv"], "data='nowhere.csv' cannot be read"),
+        (["--domain", "euclidean", "--data", "nowhere.csv", "--points", "9"], "points=9 with data="),
+        (["--data", "nowhere.csv"], "data='nowhere.csv' with domain='circle'"),
+        (["--fourier", "1"], "fourier=1.0 with domain='circle'"),
+        (["--scales", "1,two"], "scales='1,two'"),
+        (["--degree", "0"], "degree=0"),
+        (["--degree", "2", "--parametrization", "paper"], "degree=2"),
         (["--domain", "shpere"], "did you mean 'sphere'"),
         (["--domain", "sphere", "--dim", "1"], "dim=1"),
         (["--domain", "circle", "--dim", "3"], "dim=3"),
