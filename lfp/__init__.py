@@ -7,8 +7,10 @@ from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
 from lfp.fluctuations import fluctuations as fluctuations
 from lfp.generalization import a_priori_bound as a_priori_bound, fp_norm as fp_norm
+from lfp.iterations import ConjugateGradient as ConjugateGradient, GaussNewton as GaussNewton, Jacobi as Jacobi
 from lfp.laws import Gaussian as Gaussian, Uniform as Uniform
 from lfp.methods import Exact as Exact, Krylov as Krylov
+from lfp.momentum import HeavyBall as HeavyBall, Nesterov as Nesterov
 from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer
 from lfp.ntk import empirical_kernel as empirical_kernel, kernel as kernel
 from lfp.operator import Operator as Operator
@@ -24,9 +26,12 @@ from lfp.problems import (
 )
 from lfp.profile import profile as profile
 from lfp.rates import ModeRates as ModeRates, grid_rates as grid_rates, mode_rates as mode_rates
+from lfp.schedules import Scheduled as Scheduled, scheduled as scheduled
+from lfp.shrinkage import RandomFeatures as RandomFeatures, Ridge as Ridge, WeightDecay as WeightDecay
 from lfp.solver import evolve as evolve, solve as solve
 from lfp.spaces import Hypercube as Hypercube, Sphere as Sphere, Torus as Torus
 from lfp.spectra import gram_spectrum as gram_spectrum, spectrum as spectrum
+from lfp.stochastic import Adam as Adam, MiniBatch as MiniBatch
 from lfp.training import train as train
 from lfp.trajectory import Trajectory as Trajectory, log_steps as log_steps
 

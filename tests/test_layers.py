@@ -14,9 +14,9 @@ PACKAGE = Path(__file__).parent.parent / "lfp"
 ROWS = [
     ["_checks", "_files", "_neural_tangents", "quadrature"],
     ["trajectory", "fourier", "krylov", "dynamics", "laws", "results", "transforms", "numerical", "images", "decay"],
-    ["activations", "domains", "spaces"],
-    ["networks", "problems", "dual", "harmonics", "profile"],
-    ["averages"],
+    ["activations", "domains", "spaces", "momentum", "shrinkage", "iterations"],
+    ["networks", "problems", "dual", "harmonics", "profile", "schedules"],
+    ["averages", "stochastic"],
     ["ntk", "operator", "regularizers", "series"],
     ["products", "training", "methods", "zonal"],
     ["structured", "nufft", "population", "rates"],
