@@ -28,6 +28,7 @@ from lfp.profile import profile as profile
 from lfp.rates import ModeRates as ModeRates, grid_rates as grid_rates, mode_rates as mode_rates
 from lfp.schedules import Scheduled as Scheduled, scheduled as scheduled
 from lfp.shrinkage import RandomFeatures as RandomFeatures, Ridge as Ridge, WeightDecay as WeightDecay
+from lfp.sobolev import Sobolev as Sobolev, sobolev_rates as sobolev_rates
 from lfp.solver import evolve as evolve, solve as solve
 from lfp.spaces import Hypercube as Hypercube, Sphere as Sphere, Torus as Torus
 from lfp.spectra import gram_spectrum as gram_spectrum, spectrum as spectrum

@@ -71,7 +71,7 @@ class Adam(eqx.Module):
     """An ESTIMATE of Adam, which has no linear law: its preconditioner frozen at the first gradient.
 
     theta' = theta - lr m^ / (|g_0| + eps), m^ the bias-corrected mean of gradients: heavy ball, on the rates of the
-    kernel J diag(|g_0| + eps)^-1 J^T (`noise.frozen_spectrum`). Fails when the gradient has changed by the memory 1/(1 - b2).
+    kernel J diag(|g_0| + eps)^-1 J^T (`noise.frozen_spectrum`). Fails once the gradient has changed.
 
     Args:
         lr: learning rate, displacement per step at alpha = 1.
