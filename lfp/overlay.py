@@ -179,6 +179,7 @@ def run(
     out: str | Path,
     *,
     force: bool = False,
+    resume: bool = False,
     progress: Progress | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -189,6 +190,7 @@ def run(
         out: folder for config.json, theory.nc (closed before the first step of training), curves.nc, result.json
             and the pictures.
         force: take over a folder that holds another run.
+        resume: go on from the checkpoint of a run of these settings that was killed or interrupted, bit for bit.
         progress: as in `train`.
         say: receives remarks, one line each.
 
@@ -223,10 +225,11 @@ def run(
             largest = float((len(data.t) * data.weights * diagonal).max())
         law = build_law(s, infinite, len(data.t), largest)
     looks = log_steps(s.steps, s.snapshots)
-    folder = results.claim(out, asdict(s), force=force)
+    folder = results.claim(out, asdict(s), force=force, resume=resume)
+    kept = folder / results.CHECKPOINT
     prediction = predict(data, network, looks, law, theory=s.theory, infinite=infinite, **ensemble)
     save(folder / "theory.nc", prediction.to_xarray())
-    trained = train(network, data, law, looks, progress=progress, **ensemble)
+    trained = train(network, data, law, looks, progress=progress, checkpoint_file=kept, resume=resume, **ensemble)
     report = compare(prediction, trained.trajectory)
     drift = kernel_drift(network, trained.start, trained.end, data.x)
     save(folder / "curves.nc", curves(prediction, trained.trajectory))
@@ -243,6 +246,8 @@ def run(
         "seconds": round(time.perf_counter() - began, 2),
     }
     results.write_json(folder / "result.json", result)
+    if not trained.interrupted:
+        kept.unlink(missing_ok=True)
     return result
 
 
