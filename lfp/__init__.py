@@ -5,6 +5,13 @@ from lfp.activations import activation as activation
 from lfp.compare import Report as Report, compare as compare, kernel_drift as kernel_drift
 from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
+from lfp.filtering import (
+    along as along,
+    energy_by_degree as energy_by_degree,
+    gaussian_filter as gaussian_filter,
+    principal_direction as principal_direction,
+    relative_error as relative_error,
+)
 from lfp.fluctuations import fluctuations as fluctuations
 from lfp.generalization import a_priori_bound as a_priori_bound, fp_norm as fp_norm
 from lfp.iterations import ConjugateGradient as ConjugateGradient, GaussNewton as GaussNewton, Jacobi as Jacobi
@@ -26,6 +33,7 @@ from lfp.problems import (
 )
 from lfp.profile import profile as profile
 from lfp.rates import ModeRates as ModeRates, grid_rates as grid_rates, mode_rates as mode_rates
+from lfp.scattered import coupling as coupling, nudft as nudft
 from lfp.schedules import Scheduled as Scheduled, scheduled as scheduled
 from lfp.shrinkage import RandomFeatures as RandomFeatures, Ridge as Ridge, WeightDecay as WeightDecay
 from lfp.sobolev import Sobolev as Sobolev, sobolev_rates as sobolev_rates
