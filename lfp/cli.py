@@ -28,6 +28,7 @@ def overlay(
     out: Path = Path("overlay"),
     json: bool = False,
     force: bool = False,
+    resume: bool = False,
 ) -> Job:
     """Train a network, predict the decay of every frequency, lay one over the other.
 
@@ -36,6 +37,7 @@ def overlay(
         out: folder for config.json, result.json, theory.nc, curves.nc and the pictures
         json: print result.json to stdout, and nothing else there
         force: take over a folder that holds another run
+        resume: go on where a run of these settings was killed or interrupted
 
     Returns:
         The job; calling it runs the command and gives its exit code.
@@ -47,7 +49,7 @@ def overlay(
 
     def work() -> dict[str, Any]:
         with _progress() as progress:
-            return run(settings, out, force=force, progress=progress, say=_say)
+            return run(settings, out, force=force, resume=resume, progress=progress, say=_say)
 
     return _job(work, _show, out, json)
 

@@ -11,6 +11,7 @@ from lfp.networks import Network, Params
 from lfp.ntk import empirical_kernel
 from lfp.prediction import LAYERS, Prediction, sup_distance, unstack
 from lfp.probes import probe
+from lfp.stochastic import Adam
 from lfp.trajectory import Trajectory
 
 FALLEN, LEARNT = 0.5, 0.2
@@ -174,7 +175,10 @@ def compare(prediction: Prediction, training: Trajectory) -> Report:
     error = float(np.max(columns.get("standard_error", 0.0)))
     operator = float(np.max(columns["lfp_vs_ntk"])) if prediction.name == "lfp" and "lfp_vs_ntk" in columns else 0.0
     expected = None if lazy is None else expected_d_sup(lazy, error) + operator  # known before training, like the rest
-    return Report(rows, expected, lazy, *_verdict(float(columns["d_sup"].max()), expected, lazy))
+    verdict, forecast, reason = _verdict(float(columns["d_sup"].max()), expected, lazy)
+    if isinstance(prediction.law, Adam):
+        reason += "; Adam has no linear law: predicted by the estimate of a frozen preconditioner"
+    return Report(rows, expected, lazy, verdict, forecast, reason)
 
 
 def expected_d_sup(laziness: float, standard_error: float) -> float:

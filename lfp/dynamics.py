@@ -17,7 +17,10 @@ from lfp import _checks
 class Dynamics(Protocol):
     """A law acts on a mode of rate L by a polynomial p_s(L) with p_s(0) = 1."""
 
-    lr: float | Float[Array, ""]
+    @property
+    def lr(self) -> float | Float[Array, ""]:
+        """Flow time per step, the largest where it changes."""
+        ...
 
     def factor(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """p_s(L): what is left of the mode after s steps."""

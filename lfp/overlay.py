@@ -9,19 +9,22 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from lfp import _checks, plotting, results
+from lfp import _checks, results
 from lfp.compare import compare, kernel_drift
 from lfp.domains import Line, domain
-from lfp.dynamics import GradientDescent
+from lfp.dynamics import Dynamics
 from lfp.laws import Gaussian, Uniform
 from lfp.networks import MLP, Network, TwoLayer
+from lfp.noise import frozen_spectrum
 from lfp.ntk import kernel
-from lfp.prediction import THEORIES, Prediction, parts, predict
-from lfp.probes import probe
+from lfp.prediction import THEORIES, predict, unstack
 from lfp.problems import Problem, problem, read_csv, sum_of_modes
+from lfp.recipe import Recipe
+from lfp.record import curves, draw
 from lfp.spectra import Spectrum, spectrum
-from lfp.training import Progress, train
-from lfp.trajectory import Trajectory, log_steps, save
+from lfp.stochastic import Adam
+from lfp.training import Progress, initialise, train
+from lfp.trajectory import log_steps, save
 
 LAWS = {"gaussian": Gaussian, "uniform": Uniform}
 
@@ -65,11 +68,17 @@ class Overlay:
     alpha: float = 50.0
     """output scale; larger is lazier, the linear dynamics do not change"""
     optimizer: str = "gd"
-    """optimiser: gd"""
+    """gd, momentum (heavy ball), nesterov, sgd (mini-batches) or adam (an estimate: needs --theory empirical)"""
     momentum: float = 0.0
-    """momentum of the optimiser; gd has none"""
+    """of momentum and nesterov; 0 takes 0.9"""
+    schedule: str = "constant"
+    """multiplies lr over the steps: constant, cosine, exponential (to 1/100), linear or warmup (then cosine)"""
+    batch_size: int = 0
+    """points in a batch of sgd, drawn afresh at every step, without replacement"""
+    weight_decay: float = 0.0
+    """decay of the displacement from initialisation, in units of a rate"""
     lr: float = 0.0
-    """learning rate in flow time per step; 0 takes 1 / largest rate"""
+    """learning rate in flow time per step; 0 takes 1 / largest rate, or half the limit of stability if that is less"""
     steps: int = 3000
     """steps of the optimiser"""
     snapshots: int = 80
@@ -134,21 +143,31 @@ def build_network(s: Overlay) -> Network:
     return TwoLayer(s.width, s.activation, law(s.sigma_a), law(s.sigma_w), law(s.sigma_b), s.alpha)
 
 
-def build_law(s: Overlay, rates: Spectrum) -> GradientDescent:
-    """The optimiser of an overlay, refused beyond its limit of stability.
+def build_recipe(s: Overlay) -> Recipe:
+    """The settings of its optimiser, checked.
+
+    Example:
+        >>> build_recipe(Overlay(optimizer="nesterov", momentum=0.5)).momentum
+        0.5
+    """
+    recipe = Recipe(s.optimizer, s.momentum, s.schedule, s.batch_size, s.weight_decay)
+    if s.optimizer == "adam" and s.theory != "empirical":
+        msg = f"theory={s.theory!r} with optimizer='adam', which has no linear law; allowed: empirical, an estimate"
+        raise _checks.InputError(msg)
+    return recipe
+
+
+def build_law(s: Overlay, rates: Spectrum, points: int = 0, largest: float = 1.0) -> Dynamics:
+    """The optimiser of an overlay, refused beyond its limit of stability; sgd needs points and max n P_i K(x_i, x_i).
 
     Example:
         >>> from lfp.spectra import FourierSpectrum
         >>> build_law(Overlay(), FourierSpectrum(jnp.array([4.0, 1.0]), 2)).lr
         0.25
     """
-    _checks.choice("optimizer", s.optimizer, ("gd",))
-    if s.momentum:
-        msg = f"momentum={s.momentum} is not for optimizer='gd'; allowed: 0"
-        raise _checks.InputError(msg)
-    largest = float(rates.rates.max())
-    law = GradientDescent(float(s.lr or 1 / largest))
-    limit = law.largest_stable_lr(largest)
+    recipe, rate = build_recipe(s), float(rates.rates.max())
+    limit = recipe.law(1.0, s.steps, points, largest).largest_stable_lr(rate)
+    law = recipe.law(float(s.lr or min(1 / rate, limit / 2)), s.steps, points, largest)
     if law.lr >= limit and not s.allow_divergence:
         msg = f"lr={law.lr:g} is beyond the limit of stability; allowed: below {limit:.6g} (or --allow-divergence)"
         raise _checks.InputError(msg)
@@ -160,6 +179,7 @@ def run(
     out: str | Path,
     *,
     force: bool = False,
+    resume: bool = False,
     progress: Progress | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -170,6 +190,7 @@ def run(
         out: folder for config.json, theory.nc (closed before the first step of training), curves.nc, result.json
             and the pictures.
         force: take over a folder that holds another run.
+        resume: go on from the checkpoint of a run of these settings that was killed or interrupted, bit for bit.
         progress: as in `train`.
         say: receives remarks, one line each.
 
@@ -192,13 +213,23 @@ def run(
     _checks.choice("theory", s.theory, THEORIES)
     _checks.nonnegative("lr", s.lr)
     data, network = build_problem(s, say), build_network(s)
-    infinite = spectrum(kernel(network), data)
-    law, looks = build_law(s, infinite), log_steps(s.steps, s.snapshots)
-    folder = results.claim(out, asdict(s), force=force)
     ensemble = {"seeds": s.seeds, "seed": s.seed, "dtype": jnp.float64 if s.x64 else jnp.float32}
+    infinite, largest = None, 1.0
+    if build_recipe(s).optimizer == "adam":
+        start = unstack(initialise(network, data.x.shape[1], **{**ensemble, "seeds": 1}))[0]
+        law = build_law(s, frozen_spectrum(data, network, start, Adam(1.0, 1)))
+    else:
+        infinite = spectrum(kernel(network), data)
+        if s.optimizer == "sgd":
+            diagonal = np.diag(kernel(network)(jnp.asarray(data.x), None))
+            largest = float((len(data.t) * data.weights * diagonal).max())
+        law = build_law(s, infinite, len(data.t), largest)
+    looks = log_steps(s.steps, s.snapshots)
+    folder = results.claim(out, asdict(s), force=force, resume=resume)
+    kept = folder / results.CHECKPOINT
     prediction = predict(data, network, looks, law, theory=s.theory, infinite=infinite, **ensemble)
     save(folder / "theory.nc", prediction.to_xarray())
-    trained = train(network, data, law, looks, progress=progress, **ensemble)
+    trained = train(network, data, law, looks, progress=progress, checkpoint_file=kept, resume=resume, **ensemble)
     report = compare(prediction, trained.trajectory)
     drift = kernel_drift(network, trained.start, trained.end, data.x)
     save(folder / "curves.nc", curves(prediction, trained.trajectory))
@@ -209,67 +240,15 @@ def run(
         "expected_d_sup": report.expected,
         "kernel_drift": drift,
         "budget": report.budget(),
-        "lr": law.lr,
+        "lr": float(law.lr),
         "steps": int(trained.trajectory.steps[-1]),
         "interrupted": trained.interrupted,
         "seconds": round(time.perf_counter() - began, 2),
     }
     results.write_json(folder / "result.json", result)
+    if not trained.interrupted:
+        kept.unlink(missing_ok=True)
     return result
-
-
-def curves(prediction: Prediction, training: Trajectory) -> Any:
-    """The measurement beside the prediction, labelled: what the pictures are drawn from.
-
-    Example:
-        >>> from lfp.domains import Circle
-        >>> p, s = sum_of_modes(Circle(), 8, [1]), np.arange(3)
-        >>> f = Trajectory(s, (1 - 0.5 ** s)[None, :, None] * p.y, p.x)
-        >>> guess = Prediction(p, GradientDescent(0.1), "ntk", {"ntk": f})
-        >>> sorted(curves(guess, guess.theory).f_theory.dims)
-        ['point', 'theory_run', 'theory_step']
-    """
-    measured = probe(training, prediction.problem).remaining
-    theory = prediction.to_xarray().rename(run="theory_run", step="theory_step", f="f_theory")
-    return theory.rename(remaining="remaining_theory").assign(
-        step=training.steps,
-        run=np.arange(len(training.values)),
-        f_training=(("run", "step", "point"), training.values),
-        remaining_training=(("run", "step", "mode", "part"), parts(measured)),
-    )
-
-
-def draw(folder: Path, prediction: Prediction, training: Trajectory) -> None:
-    """The three pictures: modes over steps, heat map, snapshots of the function.
-
-    Example:
-        >>> import tempfile
-        >>> from lfp.domains import Circle
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> p, s = sum_of_modes(Circle(), 8, [1]), np.arange(3)
-        >>> f = Trajectory(s, (1 - 0.5 ** s)[None, :, None] * p.y, p.x)
-        >>> guess = Prediction(p, GradientDescent(0.1), "ntk", {"ntk": f})
-        >>> draw(folder, guess, guess.theory)
-        >>> sorted(path.stem for path in folder.glob("*.png"))
-        ['heatmap', 'overlay', 'snapshots']
-    """
-    data = prediction.problem
-    theory, measured = (probe(one, data) for one in (prediction.theory, training))
-    band = None if prediction.band is None else probe(prediction.band, data)
-    looks = np.unique(np.linspace(len(training.steps) / 3, len(training.steps) - 1, 4).astype(int))
-    with plotting.style():
-        fig, axes = plotting.figure()
-        plotting.plot_modes(axes, theory, measured, band)
-        results.save_figure(fig, folder, "overlay")
-        fig, axes = plotting.figure(columns=2, width=6.4, height=3.0)
-        plotting.plot_heat(axes, theory, measured)
-        results.save_figure(fig, folder, "heatmap")
-        fig, axes = plotting.figure(columns=len(looks), width=7.0, height=2.6)
-        theory_f, training_f = (one.mean()[looks] for one in (prediction.theory, training))
-        axes = list(np.atleast_1d(axes))
-        steps = training.steps[looks]
-        plotting.plot_snapshots(axes, data.t, data.y, theory_f, training_f, steps, data.domain.label)
-        results.save_figure(fig, folder, "snapshots")
 
 
 def _numbers(text: str) -> Sequence[int]:

@@ -13,13 +13,16 @@ from jaxtyping import Array, Complex, Float, Int
 from lfp import _checks
 from lfp.dynamics import Dynamics, GradientDescent, GradientFlow
 from lfp.fluctuations import fluctuations, network_spectrum
+from lfp.momentum import HeavyBall, Nesterov
 from lfp.networks import Network, Params, TwoLayer
+from lfp.noise import batch_noise, frozen_spectrum
 from lfp.ntk import kernel
 from lfp.operator import Operator
 from lfp.probes import probe
 from lfp.problems import Problem
 from lfp.solver import solve
 from lfp.spectra import GramSpectrum, Spectrum, refuse_dense, spectrum
+from lfp.stochastic import Adam, MiniBatch
 from lfp.training import initialise
 from lfp.trajectory import Trajectory
 
@@ -128,16 +131,19 @@ def predict(
         True
     """
     _checks.choice("theory", theory, THEORIES)
-    n, own = len(problem.t), []
+    n, own, frozen = len(problem.t), [], isinstance(law, Adam)
+    if frozen and theory != "empirical":
+        msg = f"theory={theory!r} with Adam, which has no linear law; allowed: 'empirical', an estimate"
+        raise _checks.InputError(msg)
     if theory == "empirical":
         refuse_dense(n)
     if n <= LARGEST_EMPIRICAL or theory == "empirical":
         start = initialise(network, problem.x.shape[1], seeds, seed, dtype)
-        own = [network_spectrum(problem, network, params) for params in unstack(start)]
+        own = [_own_spectrum(problem, network, params, law) for params in unstack(start)]
     analytic = None
     try:
-        analytic = kernel(network)
-        infinite = spectrum(analytic, problem) if infinite is None else infinite
+        analytic = None if frozen else kernel(network)
+        infinite = spectrum(analytic, problem) if infinite is None and analytic is not None else infinite
     except _checks.InputError:
         if theory != "empirical":  # a network without kernel at infinite width still has its own
             raise
@@ -146,7 +152,9 @@ def predict(
     curves = {"empirical": _runs(problem, own, law, steps)} if own else {}
     if infinite is not None:
         curves["ntk"] = solve(problem, infinite, law, steps)
-        curves["flow"] = solve(problem, infinite, GradientFlow(float(law.lr)), steps)
+        if isinstance(law, GradientDescent | HeavyBall | Nesterov):  # momentum mu goes 1 / (1 - mu) times as far
+            flow = GradientFlow(float(law.lr) / (1 - float(getattr(law, "mu", 0.0))))
+            curves["flow"] = solve(problem, infinite, flow, steps)
     if theory == "lfp" or (isinstance(network, TwoLayer) and n <= LARGEST_EMPIRICAL):
         try:
             curves["lfp"] = _lfp(problem, network, law, steps)
@@ -160,9 +168,20 @@ def predict(
         # a key of its own: the samples are not the networks that will be trained
         key = jax.random.fold_in(jax.random.key(seed), 2**31 - 1)
         band = fluctuations(problem, network, analytic, law, steps, key)
+        if isinstance(law, MiniBatch):
+            gram, key = analytic(jnp.asarray(problem.x), None), jax.random.fold_in(key, 1)
+            noise = batch_noise(problem, gram, law, steps, key, len(band.values))
+            band = eqx.tree_at(lambda one: one.values, band, band.values + noise)
     rates = reference.rates_of(problem.modes)
-    lazy = laziness(problem, reference, network, law, steps)
+    lazy = None if frozen else laziness(problem, reference, network, law, steps)
     return Prediction(problem, law, theory, curves, band, lazy, None if rates is None else np.asarray(rates))
+
+
+def _own_spectrum(problem: Problem, network: Network, params: Params, law: Dynamics | None) -> GramSpectrum:
+    """Rates of one network at its initialisation, under Adam those of its frozen preconditioner."""
+    if isinstance(law, Adam):
+        return frozen_spectrum(problem, network, params, law)
+    return network_spectrum(problem, network, params)
 
 
 def _runs(problem: Problem, own: list[GramSpectrum], law: Dynamics, steps: Int[np.ndarray, " t"]) -> Trajectory:

@@ -13,7 +13,8 @@ from lfp._files import write_whole
 
 FORMATS = (".png", ".svg")
 PICTURES = ("overlay", "heatmap", "snapshots", "profiles", "spectrum", "sweep")
-OURS = {"config.json", "result.json", "theory.nc", "curves.nc", *(p + f for p in PICTURES for f in FORMATS)}
+CHECKPOINT = "checkpoint"
+OURS = {CHECKPOINT, "config.json", "result.json", "theory.nc", "curves.nc", *(p + f for p in PICTURES for f in FORMATS)}
 
 
 def environment() -> dict[str, str]:
@@ -34,13 +35,14 @@ def environment() -> dict[str, str]:
     return found
 
 
-def claim(out: str | Path, settings: dict[str, Any], *, force: bool = False) -> Path:
+def claim(out: str | Path, settings: dict[str, Any], *, force: bool = False, resume: bool = False) -> Path:
     """Make the folder of a run and write its config.json; refuse one that belongs to something else.
 
     Args:
         out: the folder.
         settings: all settings of the run.
         force: take the folder over, removing an earlier run's files (never anything else).
+        resume: keep the checkpoint of an interrupted run of the same settings.
 
     Raises:
         InputError: the folder holds another run, or something that is no run, and `force` is off.
@@ -52,10 +54,11 @@ def claim(out: str | Path, settings: dict[str, Any], *, force: bool = False) -> 
         {'width': 8}
     """
     refuse_taken(out, settings, force=force)
+    kept = {CHECKPOINT} if resume and settings_of(Path(out)) == plain(settings) else set()
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
-        if path.name in OURS:
+        if path.name in OURS - kept:
             path.unlink()
     write_json(folder / "config.json", {"settings": settings, "environment": environment()})
     return folder

@@ -1,8 +1,10 @@
 """Train real networks with optax: seeds as one ensemble, a compiled loop between snapshots."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -11,14 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from lfp import _checks
-from lfp.dynamics import Dynamics, GradientDescent
+from lfp import _checks, checkpoint
+from lfp.dynamics import Dynamics
+from lfp.iterations import GaussNewton
 from lfp.networks import Network, Params
+from lfp.ntk import empirical_kernel
+from lfp.optimisers import draw, optimiser
 from lfp.problems import Points, Problem
+from lfp.stochastic import MiniBatch
 from lfp.trajectory import Trajectory
 
 Progress = Callable[[int, int, float], None]
 SECONDS_BETWEEN_REPORTS = 0.5
+SECONDS_BETWEEN_CHECKPOINTS = 2.0
 
 
 class Run(eqx.Module):
@@ -63,8 +70,12 @@ def train(
     seed: int = 0,
     dtype: Any = jnp.float32,
     progress: Progress | None = None,
+    checkpoint_file: Path | None = None,
+    resume: bool = False,
 ) -> Run:
-    """Full-batch training on (1/2) sum_i P_i (f - f_0 - y)^2, the step of the optimiser scaled by 1 / alpha^2.
+    """Training on (1/2) sum_i P_i (f - f_0 - y)^2, the step of the optimiser scaled by 1 / alpha^2.
+
+    Full batches, or with `MiniBatch` batches of every network's own.
 
     Args:
         network: what to train.
@@ -76,16 +87,19 @@ def train(
         seed: seed of the ensemble.
         dtype: precision of the training.
         progress: called with (steps done, steps in all, seconds) about twice a second and at every snapshot.
+        checkpoint_file: where snapshots are kept while it runs, every two seconds at most; None for nowhere.
+        resume: go on from the checkpoint, if there is one: the same run, bit for bit.
 
     Returns:
         `Run`. Ctrl-C ends it early, with the snapshots that it has.
 
     Raises:
-        InputError: no seeds, steps that do not increase from 0, points of another dimension.
+        InputError: no seeds, steps that do not increase from 0, points of another dimension, a damaged checkpoint.
         FloatingPointError: training diverged; the message names the step.
 
     Example:
         >>> from lfp.domains import Circle
+        >>> from lfp.dynamics import GradientDescent
         >>> from lfp.networks import TwoLayer
         >>> from lfp.problems import sum_of_modes
         >>> p = sum_of_modes(Circle(), 8, [1])
@@ -109,10 +123,15 @@ def train(
     law = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), dynamics)  # traced: a new rate compiles nothing
     moved = jax.tree.map(jnp.zeros_like, start)
     state = jax.vmap(optimiser(law, network.alpha).init)(moved)
+    if isinstance(law, MiniBatch):
+        state = (state, _batch_keys(seed, seeds))
     values, interrupted = [jnp.zeros_like(origin)], False
-    clock = _Clock(int(steps[-1]), progress)
+    keeper = _Keeper(checkpoint_file, (repr(network), repr(law), start, law, x, y, p, look, steps))
+    if resume:
+        moved, state, values = keeper.load((moved, state), values)
+    clock = _Clock(int(steps[-1]), progress, int(steps[len(values) - 1]))
     try:
-        for done, target in pairwise(steps):
+        for done, target in pairwise(steps[len(values) - 1 :]):
             for count in clock.stretches(int(done), int(target)):
                 advanced = _advance(network, law, start, moved, state, x, y[None] + offset, p, jnp.asarray(count))
                 moved, state = jax.block_until_ready(advanced)
@@ -120,30 +139,12 @@ def train(
             if not bool(jnp.isfinite(values[-1]).all()):
                 msg = f"training diverged before step {target}; a smaller --lr than {dynamics.lr:g} is needed"
                 raise FloatingPointError(msg)
+            keeper.save((moved, state), values)
     except KeyboardInterrupt:
         interrupted = True
     meta = {"kind": "training", "dtype": np.dtype(dtype).name, "seed": seed, "dynamics": type(dynamics).__name__}
     curves = np.asarray(jnp.stack(values, axis=1), np.float64)
     return Run(Trajectory(steps[: len(values)], curves, points, meta), start, _add(start, moved), interrupted)
-
-
-def optimiser(dynamics: Dynamics, alpha: float) -> Any:
-    """The optax transformation whose linear law is `dynamics`, on parameters: its step is lr / alpha^2.
-
-    Raises:
-        InputError: a law that no optimiser follows, such as gradient flow.
-
-    Example:
-        >>> step = optimiser(GradientDescent(0.5), alpha=2.0)
-        >>> float(step.update(jnp.array(1.0), step.init(jnp.array(0.0)))[0])
-        -0.125
-    """
-    import optax
-
-    if isinstance(dynamics, GradientDescent):
-        return optax.sgd(dynamics.lr / alpha**2)
-    msg = f"dynamics={type(dynamics).__name__} is no optimiser; allowed: GradientDescent"
-    raise _checks.InputError(msg)
 
 
 def _over_seeds(function: Callable[[Any], Any], stacked: Any) -> Any:
@@ -174,6 +175,17 @@ def _add(start: Params, moved: Params) -> Params:
     return jax.tree.map(jnp.add, start, moved)
 
 
+def _gradient(
+    network: Network, dynamics: Dynamics, start: Params, moved: Params, x: Array, y: Array, weights: Array
+) -> Params:
+    """The gradient of the loss; for Gauss-Newton J^T (K + damping P^-1)^-1 (f - y) in its place."""
+    if not isinstance(dynamics, GaussNewton):
+        return jax.grad(lambda d: loss(network, _add(start, d), x, y, weights))(moved)
+    f, back = jax.vjp(lambda d: network.apply(_add(start, d), x), moved)
+    kernel = empirical_kernel(network, _add(start, moved), x)
+    return back(jnp.linalg.solve(kernel + jnp.diag(dynamics.damping / weights), f - y))[0]
+
+
 @eqx.filter_jit
 def _advance(
     network: Network,
@@ -200,9 +212,16 @@ def _advance(
 
         def one_step(_: Any, carry: Any) -> Any:
             moved, state = carry
-            grads = jax.grad(lambda d: loss(network, _add(start, d), x, target, weights))(moved)
+            if isinstance(dynamics, MiniBatch):
+                state, key = state
+                key, now = jax.random.split(jax.random.wrap_key_data(key))
+                some, key = draw(dynamics, now), jax.random.key_data(key)
+                batch = x[some], target[some], weights[some] * (dynamics.points / dynamics.batch)
+            else:
+                batch, key = (x, target, weights), None
+            grads = _gradient(network, dynamics, start, moved, *batch)
             updates, state = step.update(grads, state, moved)
-            return optax.apply_updates(moved, updates), state
+            return optax.apply_updates(moved, updates), (state if key is None else (state, key))
 
         return jax.lax.fori_loop(0, count, one_step, (moved, state))
 
@@ -212,9 +231,9 @@ def _advance(
 class _Clock:
     """Cuts the way to a snapshot into stretches of about half a second, so that progress shows and Ctrl-C is heard."""
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self.total, self.progress = total, progress
-        self.done, self.began, self.per_step = 0, time.perf_counter(), None
+    def __init__(self, total: int, progress: Progress | None, done: int = 0) -> None:
+        self.total, self.progress, self.first = total, progress, done
+        self.done, self.began, self.per_step = done, time.perf_counter(), None
 
     def stretches(self, begin: int, end: int) -> Iterator[int]:
         """Numbers of steps from one snapshot to the next."""
@@ -224,9 +243,40 @@ class _Clock:
             count = min(longest, end - begin)
             began = time.perf_counter()
             yield count
-            if begin > 0:  # the first stretch compiles
+            if begin > self.first:  # the first stretch compiles
                 self.per_step = (time.perf_counter() - began) / count
             begin += count
             self.done += count
             if self.progress:
                 self.progress(self.done, self.total, time.perf_counter() - self.began)
+
+
+def _batch_keys(seed: int, seeds: int) -> Array:
+    """A source of batches for every network, as plain numbers; not the source of its parameters."""
+    source = jax.random.fold_in(jax.random.key(seed), 2**30)
+    return jax.random.key_data(jax.random.split(source, seeds))
+
+
+class _Keeper:
+    """Keeps the state of a run in a file, under an identity of all that the run depends on."""
+
+    def __init__(self, path: Path | None, run: Any) -> None:
+        self.path, self.written = path, time.perf_counter()
+        leaves = [] if path is None else jax.tree.leaves(run)
+        words = [re.sub("0x[0-9a-f]+", "", leaf).encode() for leaf in leaves if isinstance(leaf, str)]
+        arrays = [np.asarray(leaf).tobytes() for leaf in leaves if not isinstance(leaf, str)]
+        self.identity = b"".join(words + arrays)
+
+    def save(self, state: Any, values: list[Array]) -> None:
+        """Every two seconds at most."""
+        if self.path is None or time.perf_counter() - self.written < SECONDS_BETWEEN_CHECKPOINTS:
+            return
+        checkpoint.save(self.path, [jnp.stack(values), *jax.tree.leaves(state)], self.identity)
+        self.written = time.perf_counter()
+
+    def load(self, state: Any, values: list[Array]) -> tuple[Params, Any, list[Array]]:
+        """(moved, state, values) of the checkpoint; as given where there is none."""
+        if self.path is None or not self.path.exists():
+            return *state, values
+        looks, *leaves = map(jnp.asarray, checkpoint.load(self.path, self.identity))
+        return *jax.tree.unflatten(jax.tree.structure(state), leaves), list(looks)

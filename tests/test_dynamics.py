@@ -64,10 +64,15 @@ def test_flow_is_the_small_step_limit():
 
 
 def test_flow_is_wrong_where_gradient_descent_is_right():
-    """Half the largest stable step, fastest mode, 20 steps: flow says e^-20, the mode is gone after one."""
+    """Half the largest stable step, 20 steps: flow is off by more than 10^4; the fastest mode is gone after one."""
     one, steps = jnp.array([1.0]), jnp.array([20])
     assert float(GradientDescent(1.0).factor(one, steps)[0, 0]) == 0.0
     assert float(GradientFlow(1.0).factor(one, steps)[0, 0]) > 1e-9
+    slower, left = jnp.array([0.75]), np.longdouble(1)
+    for _ in range(20):
+        left = left * np.longdouble(0.25)
+    np.testing.assert_allclose(GradientDescent(1.0).factor(slower, steps), float(left), rtol=1e-12)
+    assert float(GradientFlow(1.0).factor(slower, steps)[0, 0]) > 1e4 * left
 
 
 @pytest.mark.parametrize("lr", [0.0, -1.0, float("nan"), float("inf")])
