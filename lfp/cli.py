@@ -14,11 +14,14 @@ from lfp import _checks, equation
 from lfp.equation import Equation
 from lfp.overlay import Overlay, run
 from lfp.survey import Survey, run as survey
+from lfp.sweep import MEASURED, run as grid
 from lfp.training import Progress
 
 FAILED, USER_SLIP, INTERRUPTED = 1, 2, 130
 
 _ROWS, _COLUMNS = 32, 4  # of a table on the screen; the folder has all
+
+_JUDGED = ("expected_d_sup", "laziness", "verdict", "forecast")
 
 Job = Callable[[], int]
 
@@ -29,6 +32,7 @@ def overlay(
     json: bool = False,
     force: bool = False,
     resume: bool = False,
+    sweep: tuple[str, ...] = (),
 ) -> Job:
     """Train a network, predict the decay of every frequency, lay one over the other.
 
@@ -38,6 +42,7 @@ def overlay(
         json: print result.json to stdout, and nothing else there
         force: take over a folder that holds another run
         resume: go on where a run of these settings was killed or interrupted
+        sweep: every combination, a folder each: width=512,2048 alpha=1,10; several processes may share the work
 
     Returns:
         The job; calling it runs the command and gives its exit code.
@@ -49,9 +54,10 @@ def overlay(
 
     def work() -> dict[str, Any]:
         with _progress() as progress:
-            return run(settings, out, force=force, resume=resume, progress=progress, say=_say)
+            how = {"force": force, "progress": progress, "say": _say}
+            return grid(settings, sweep, out, **how) if sweep else run(settings, out, resume=resume, **how)
 
-    return _job(work, _show, out, json)
+    return _job(work, _show_sweep if sweep else _show, out, json)
 
 
 def solve(
@@ -211,6 +217,29 @@ def _show(result: dict[str, Any], out: Path) -> None:
     console.print(
         f"kernel drift {result['kernel_drift']:.2g}; {result['seconds']:.0f} s; results in {out}/", highlight=False
     )
+
+
+def _show_sweep(result: dict[str, Any], out: Path) -> None:
+    """Layers of every configuration and their exponents, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="largest over the modes")
+    swept = [name for name in (result["points"] or [{}])[0] if name not in (*MEASURED, *_JUDGED)]
+    for head in (*swept, *MEASURED, "verdict", "forecast"):
+        table.add_column(head.replace("_", "\n"), justify="right")
+    for row in result["points"]:
+        numbers = ("-" if row[name] is None else f"{row[name]:.3g}" for name in MEASURED)
+        table.add_row(*(str(row[name]) for name in swept), *numbers, row["verdict"], row["forecast"] or "-")
+    for name in swept:
+        powers = (result["slopes"].get(layer, {}).get(name) for layer in MEASURED)
+        if not isinstance(result["points"][0][name], str):
+            blank = [""] * (len(swept) - 1)
+            table.add_row(f"power of {name}", *blank, *("-" if p is None else f"{p:.2f}" for p in powers), "", "")
+    console = Console()
+    console.print(table)
+    rest = f"; {result['missing']} not finished" if result["missing"] else ""
+    console.print(f"{len(result['points'])} configurations{rest}; results in {out}/", highlight=False)
 
 
 def _show_solution(result: dict[str, Any], out: Path) -> None:
