@@ -21,7 +21,7 @@ FAILED, USER_SLIP, INTERRUPTED = 1, 2, 130
 
 _ROWS, _COLUMNS = 32, 4  # of a table on the screen; the folder has all
 
-_JUDGED = ("expected_d_sup", "laziness", "verdict", "forecast")
+_JUDGED = ("d_sup_expected", "laziness", "verdict", "forecast")
 
 Job = Callable[[], int]
 

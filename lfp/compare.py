@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from lfp.forecast import HOLDS_BELOW, Forecast
 from lfp.networks import Network, Params
 from lfp.ntk import empirical_kernel
 from lfp.prediction import LAYERS, Prediction, sup_distance, unstack
@@ -15,7 +16,6 @@ from lfp.stochastic import Adam
 from lfp.trajectory import Trajectory
 
 FALLEN, LEARNT = 0.5, 0.2
-HOLDS_BELOW = 0.05
 POINTS_FOR_DRIFT = 128
 
 
@@ -92,20 +92,24 @@ class Report(eqx.Module):
 
     Args:
         modes: for every mode its `mode`, `frequency`, `rate_predicted`, `rate_measured`, `half_life_predicted`,
-            `half_life_measured`, `d_sup`, `standard_error` and the layers of the budget; None where there is none.
-        expected: expected D_sup before training, None without laziness.
+            `half_life_measured`, `d_sup`, `d_sup_expected` (5, 50, 95 %), `standard_error` and the layers of the
+            budget; None where there is none.
+        expected: the expected D_sup, said before training; None without laziness.
         laziness: at the last step, None if not given.
         verdict: `holds` or `fails`, from the measurement.
-        forecast: the same, said before training; None without laziness.
         reason: one sentence.
     """
 
     modes: list[dict[str, Any]]
-    expected: float | None
+    expected: Forecast | None
     laziness: float | None
     verdict: str
-    forecast: str | None
     reason: str
+
+    @property
+    def forecast(self) -> str | None:
+        """The verdict as it was forecast; None without laziness."""
+        return None if self.expected is None else self.expected.verdict
 
     @property
     def d_sup(self) -> float:
@@ -167,40 +171,27 @@ def compare(prediction: Prediction, training: Trajectory) -> Report:
             fell = bool(curve.present[k])
             row[f"rate_{name}"] = fitted_rate(curve.steps, size, lr) if fell else None
             row[f"half_life_{name}"] = half_life(curve.steps, size) if fell else None
+        if prediction.forecast is not None:
+            row["d_sup_expected"] = prediction.forecast.modes[k].tolist()
         row |= {
             name: float(columns[name][k]) if name in columns else None for name in ("d_sup", "standard_error", *LAYERS)
         }
         rows.append(row)
     lazy = None if prediction.laziness is None else float(prediction.laziness[-1])
-    error = float(np.max(columns.get("standard_error", 0.0)))
-    operator = float(np.max(columns["lfp_vs_ntk"])) if prediction.name == "lfp" and "lfp_vs_ntk" in columns else 0.0
-    expected = None if lazy is None else expected_d_sup(lazy, error) + operator  # known before training, like the rest
-    verdict, forecast, reason = _verdict(float(columns["d_sup"].max()), expected, lazy)
+    verdict, reason = _verdict(float(columns["d_sup"].max()), prediction.forecast, lazy)
     if isinstance(prediction.law, Adam):
         reason += "; Adam has no linear law: predicted by the estimate of a frozen preconditioner"
-    return Report(rows, expected, lazy, verdict, forecast, reason)
+    return Report(rows, prediction.forecast, lazy, verdict, reason)
 
 
-def expected_d_sup(laziness: float, standard_error: float) -> float:
-    """Expected D_sup of the mean over seeds, before training: sqrt(laziness) and two standard errors of the width.
-
-    The linear theory errs by the relative change of the kernel, which is first order in the movement of a neuron, the
-    root of the laziness. The constant 1 is rough: between .3 and 1 in the runs behind the table in docs/validation.md.
-
-    Example:
-        >>> round(expected_d_sup(4e-4, 0.005), 12)
-        0.03
-    """
-    return float(np.sqrt(laziness)) + 2 * standard_error
-
-
-def _verdict(d_sup: float, expected: float | None, lazy: float | None) -> tuple[str, str | None, str]:
-    """(verdict, forecast, reason)."""
+def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None) -> tuple[str, str]:
+    """(verdict, reason)."""
     verdict = "holds" if d_sup <= HOLDS_BELOW else "fails"
     reason = f"measured D_sup {d_sup:.3g} {'<=' if verdict == 'holds' else '>'} {HOLDS_BELOW}"
     if expected is None or lazy is None:
-        return verdict, None, reason
-    forecast = "holds" if expected <= HOLDS_BELOW else "fails"
-    cause = "" if forecast == "holds" else "; laziness too large, raise alpha or the width" * (lazy > HOLDS_BELOW**2)
-    agrees = "as" if forecast == verdict else f"although {forecast!r} was"
-    return verdict, forecast, f"{reason}, {agrees} forecast (expected {expected:.3g}, laziness {lazy:.3g}{cause})"
+        return verdict, reason
+    low, middle, high = expected.largest
+    agrees = "as" if expected.verdict == verdict else f"although {expected.verdict!r} was"
+    inside = "inside" if low <= d_sup <= high else "outside"
+    reason += f", {agrees} forecast (expected {middle:.3g}, {inside} [{low:.3g}, {high:.3g}]; laziness {lazy:.3g})"
+    return verdict, reason

@@ -237,7 +237,7 @@ def run(
         draw(folder, prediction, trained.trajectory)
     result = {
         **{key: getattr(report, key) for key in ("verdict", "forecast", "reason", "modes", "d_sup", "laziness")},
-        "expected_d_sup": report.expected,
+        "d_sup_expected": None if report.expected is None else report.expected.largest.tolist(),
         "kernel_drift": drift,
         "budget": report.budget(),
         "lr": float(law.lr),

@@ -13,6 +13,7 @@ from jaxtyping import Array, Complex, Float, Int
 from lfp import _checks
 from lfp.dynamics import Dynamics, GradientDescent, GradientFlow
 from lfp.fluctuations import fluctuations, network_spectrum
+from lfp.forecast import Forecast, forecast
 from lfp.momentum import HeavyBall, Nesterov
 from lfp.networks import Network, Params, TwoLayer
 from lfp.noise import batch_noise, frozen_spectrum
@@ -45,6 +46,7 @@ class Prediction(eqx.Module):
         band: sample trajectories of the theory for networks of this width; None where it costs too much.
         laziness: mean squared movement of a neuron that the theory needs by each step.
         rates: rate of each mode where the data has a symmetry.
+        forecast: the expected D_sup of each mode; None without laziness.
     """
 
     problem: Problem
@@ -54,6 +56,7 @@ class Prediction(eqx.Module):
     band: Trajectory | None = None
     laziness: Float[np.ndarray, " t"] | None = None
     rates: Float[np.ndarray, " k"] | None = None
+    forecast: Forecast | None = None
 
     @property
     def theory(self) -> Trajectory:
@@ -173,8 +176,29 @@ def predict(
             noise = batch_noise(problem, gram, law, steps, key, len(band.values))
             band = eqx.tree_at(lambda one: one.values, band, band.values + noise)
     rates = reference.rates_of(problem.modes)
-    lazy = None if frozen else laziness(problem, reference, network, law, steps)
-    return Prediction(problem, law, theory, curves, band, lazy, None if rates is None else np.asarray(rates))
+    rates = None if rates is None else np.asarray(rates)
+    if frozen:
+        return Prediction(problem, law, theory, curves, band, None, rates)
+    lazy = laziness(problem, reference, network, law, steps)
+    expected = _expected(problem, network, curves, theory, band, lazy, seeds)
+    return Prediction(problem, law, theory, curves, band, lazy, rates, expected)
+
+
+def _expected(
+    problem: Problem,
+    network: Network,
+    curves: dict[str, Trajectory],
+    theory: str,
+    band: Trajectory | None,
+    lazy: Float[np.ndarray, " t"],
+    seeds: int,
+) -> Forecast:
+    """The forecast of D_sup, from what is known before training."""
+    around = next(curve for curve in (band, curves.get("empirical"), curves[theory]) if curve is not None)
+    strays, gap = probe(around, problem).remaining, np.zeros((len(lazy), len(problem.modes)), complex)
+    if theory == "lfp" and "ntk" in curves:
+        gap = probe(curves["lfp"], problem).mean() - probe(curves["ntk"], problem).mean()
+    return forecast(strays, gap, lazy, network, seeds, known=theory == "empirical")
 
 
 def _own_spectrum(problem: Problem, network: Network, params: Params, law: Dynamics | None) -> GramSpectrum:

@@ -147,7 +147,7 @@ def _summary(folder: Path, points: list[tuple[dict[str, Any], Overlay]]) -> dict
     rows = []
     for values, place in done:
         one = json.loads((place / "result.json").read_text())
-        kept = {key: one[key] for key in ("d_sup", "expected_d_sup", "laziness", "verdict", "forecast")}
+        kept = {key: one[key] for key in ("d_sup", "d_sup_expected", "laziness", "verdict", "forecast")}
         rows.append({**values, **one["budget"], **kept})
     result = {"points": rows, "slopes": slopes(rows, list(points[0][0])), "missing": len(points) - len(rows)}
     results.write_json(folder / "result.json", result)

@@ -1,0 +1,135 @@
+"""What D_sup to expect, said before training: an interval for every mode, and `holds` or `fails`.
+
+Two causes add up. The kernel at finite width strays from its limit: known from the theory, sample by sample, without
+any calibration. And the kernel moves while it learns. A neuron moves by delta = sqrt(laziness); what that does to the
+kernel depends on the activation:
+
+- smooth: the kernel of a neuron changes by terms of order delta and delta^2. Those of order delta are odd in the output
+  weight a, so over m neurons they leave delta / sqrt(m), another in every network, and nothing with antisymmetric
+  initialisation, which pairs a with -a. Those of order delta^2 do not cancel.
+- with a kink: a share of order delta of the neurons moves its kink across a point. That changes the kernel by delta,
+  and at random by sqrt(delta / m).
+
+A change of the kernel, of either cause, reaches a mode by one and the same response, (d p_s)(K P)[dK P] y. So the
+second part is the spread that the width causes, measured in the size of the change: L = c R / (1 + R),
+
+    R = sup_t spread(t) (sqrt(m) e(t) + r(t) / sqrt(seeds)),  (e, r) = (delta^2, delta or 0) or (delta, sqrt(delta)).
+
+c and the scatter of log L about it are fitted (`experiments/verdict.py`) and ship in calibration.json.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Complex, Float
+
+from lfp.networks import Custom, Network
+
+HOLDS_BELOW = 0.05
+QUANTILES = (0.05, 0.5, 0.95)
+DRAWS = 512
+CALIBRATION = Path(__file__).with_name("calibration.json")
+
+
+class Forecast(eqx.Module):
+    """The expected D_sup of the mean over seeds.
+
+    Args:
+        modes: quantiles .05, .5, .95 of D_sup of each mode.
+        largest: the same of the largest of all modes.
+    """
+
+    modes: Float[np.ndarray, "k 3"]
+    largest: Float[np.ndarray, "3"]
+
+    @property
+    def verdict(self) -> str:
+        """`holds` where the median of the largest D_sup is at most .05."""
+        return "holds" if self.largest[1] <= HOLDS_BELOW else "fails"
+
+
+def has_kink(network: Network) -> bool:
+    """Whether the activation has a kink; of a model that hides its activation the worse is assumed.
+
+    Example:
+        >>> from lfp.networks import TwoLayer
+        >>> has_kink(TwoLayer(8, "relu")), has_kink(TwoLayer(8, "tanh"))
+        (True, False)
+    """
+    found = getattr(network, "activation", None)
+    return isinstance(network, Custom) or found is None or bool(found.kinks) or found.name in ("relu", "leaky_relu")
+
+
+def response(
+    spread: Float[np.ndarray, "t k"], laziness: Float[np.ndarray, " t"], network: Network, seeds: int
+) -> Float[np.ndarray, " k"]:
+    """R of every mode: what the movement of the kernel does to it, before the constant.
+
+    Args:
+        spread: standard deviation over networks of what is left of each mode, from the width alone.
+        laziness: mean squared movement of a neuron by each step.
+        network: for its width, activation and initialisation.
+        seeds: networks in the mean.
+
+    Example:
+        >>> from lfp.networks import TwoLayer
+        >>> still = response(np.ones((2, 1)), np.zeros(2), TwoLayer(8), 5)
+        >>> still.tolist()
+        [0.0]
+    """
+    pairs = 2 if getattr(network, "asi", False) else 1
+    moved = np.sqrt(laziness)
+    even, odd = (moved, np.sqrt(moved)) if has_kink(network) else (moved**2, moved * (pairs == 1))
+    size = np.sqrt(network.width / pairs) * even + odd / np.sqrt(seeds)
+    return (spread * size[:, None]).max(axis=0)
+
+
+def forecast(
+    strays: Complex[np.ndarray, "run t k"],
+    gap: Complex[np.ndarray, "t k"],
+    laziness: Float[np.ndarray, " t"],
+    network: Network,
+    seeds: int,
+    *,
+    known: bool = False,
+    calibration: dict[str, Any] | None = None,
+) -> Forecast:
+    """Quantiles of D_sup over draws of the networks' kernels and of the constant of laziness.
+
+    Args:
+        strays: how single networks of this width stray from their mean, relative to the start of each mode; of fewer
+            than two the spread of the kernel itself, 1 / sqrt(m), takes the place.
+        gap: how the theory differs from infinite width, which is known: zero, but for the LFP operator.
+        laziness: mean squared movement of a neuron by each step.
+        network: the network.
+        seeds: networks in the mean.
+        known: whether the theory knows the kernel of each network: nothing strays then, only laziness is left.
+        calibration: constant and scatter by kind of activation; None for those that ship.
+
+    Example:
+        >>> from lfp.networks import TwoLayer
+        >>> rng = np.random.default_rng(0)
+        >>> strays = 0.1 * rng.normal(size=(100, 1, 1)) * np.ones((1, 9, 2)) + 0j
+        >>> out = forecast(strays, np.zeros((9, 2), complex), np.zeros(9), TwoLayer(64), seeds=4)
+        >>> bool(abs(out.largest[1] - 0.05 * 0.67) < 0.01), out.verdict
+        (True, 'holds')
+    """
+    table = json.loads(CALIBRATION.read_text()) if calibration is None else calibration
+    constant, scatter = (table["kink" if has_kink(network) else "smooth"][name] for name in ("constant", "scatter"))
+    rng = np.random.default_rng(0)  # fixed: a forecast is a function of what it is given
+    strays = strays - strays.mean(axis=0, keepdims=True)
+    count = len(strays)
+    spread = np.sqrt((np.abs(strays) ** 2).sum(axis=0) / max(count - 1, 1))
+    spread = np.full_like(spread, network.width**-0.5) if count < 2 else spread
+    weights = rng.normal(size=(DRAWS, count)) / np.sqrt(max(count - 1, 1) * seeds)
+    drawn = np.einsum("rn,ntk->rtk", weights, strays) * (not known)
+    width = np.abs(gap[None] + drawn).max(axis=1)
+    reach = response(spread, laziness, network, seeds)
+    lazy = constant * reach / (1 + reach) * np.exp(scatter * rng.normal(size=(DRAWS, 1)))
+    # the two add where they agree in sign, and partly cancel where not
+    total = np.abs(width + rng.choice([-1.0, 1.0], size=(DRAWS, 1)) * lazy)
+    modes = np.quantile(total, QUANTILES, axis=0).T
+    return Forecast(modes, np.quantile(total.max(axis=1), QUANTILES))
