@@ -80,7 +80,8 @@ def test_flax_model():
             return nn.Dense(1)(nn.gelu(nn.Dense(256)(x)))[:, 0]
 
     module = Net()
-    network = Custom(lambda key, dim: module.init(key, jnp.zeros((1, dim))), module.apply, width=256, alpha=30.0)
+    start = lambda key, dim: module.init(key, jnp.zeros((1, dim), jnp.float32))  # noqa: E731
+    network = Custom(start, module.apply, width=256, alpha=30.0)
     params = network.init(jax.random.key(0), 3)
     J = jacobian(lambda p, x: module.apply(p, x)[:, None], params, X.astype(jnp.float32))[:, 0]
     np.testing.assert_allclose(empirical_kernel(network, params, X), J @ J.T, rtol=1e-4)

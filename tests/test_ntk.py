@@ -349,6 +349,28 @@ def test_features_are_the_kernel_neuron_by_neuron():
     np.testing.assert_allclose(F @ F.T, ntk.empirical_kernel(single, twice, SPACE), rtol=1e-12)
 
 
+# Tables of the angle.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "network",
+    [
+        TwoLayer(2, "elu"),
+        MLP(2, 2, "elu"),
+        TwoLayer(2, "relu", w=Uniform(1.0), b=Uniform(2.0)),
+        TwoLayer(2, "leaky_relu", w=Uniform(3.0), b=Uniform(1.0)),  # not smooth in the angle: no table
+    ],
+)
+def test_many_points_of_one_norm_have_the_kernel_of_few(network):
+    """A table, where there is one, is what it stands for."""
+    angle = np.linspace(0, np.pi, 400)
+    x = jnp.asarray(np.stack([np.cos(angle), np.sin(angle)], axis=1))
+    K = ntk.kernel(network)
+    few = jnp.concatenate([K(x[:1], part)[0] for part in jnp.split(x, 4)])
+    np.testing.assert_allclose(K(x[:1], x)[0], few, rtol=0, atol=1e-10 * float(few.max()))
+
+
 # Any kernel.
 
 
