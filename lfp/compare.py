@@ -194,4 +194,7 @@ def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None) -> tup
     agrees = "as" if expected.verdict == verdict else f"although {expected.verdict!r} was"
     inside = "inside" if low <= d_sup <= high else "outside"
     reason += f", {agrees} forecast (expected {middle:.3g}, {inside} [{low:.3g}, {high:.3g}]; laziness {lazy:.3g})"
+    if expected.verdict == "fails":
+        moved = "laziness too large, raise alpha or the width" if expected.lazy > HOLDS_BELOW else "raise the width"
+        reason += f": {moved}"
     return verdict, reason

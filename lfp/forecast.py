@@ -40,10 +40,12 @@ class Forecast(eqx.Module):
     Args:
         modes: quantiles .05, .5, .95 of D_sup of each mode.
         largest: the same of the largest of all modes.
+        lazy: the part of laziness alone, of the mode that it costs most.
     """
 
     modes: Float[np.ndarray, "k 3"]
     largest: Float[np.ndarray, "3"]
+    lazy: float
 
     @property
     def verdict(self) -> str:
@@ -128,8 +130,9 @@ def forecast(
     drawn = np.einsum("rn,ntk->rtk", weights, strays) * (not known)
     width = np.abs(gap[None] + drawn).max(axis=1)
     reach = response(spread, laziness, network, seeds)
-    lazy = constant * reach / (1 + reach) * np.exp(scatter * rng.normal(size=(DRAWS, 1)))
+    lazy = constant * reach / (1 + reach)
+    moved = lazy * np.exp(scatter * rng.normal(size=(DRAWS, 1)))
     # the two add where they agree in sign, and partly cancel where not
-    total = np.abs(width + rng.choice([-1.0, 1.0], size=(DRAWS, 1)) * lazy)
+    total = np.abs(width + rng.choice([-1.0, 1.0], size=(DRAWS, 1)) * moved)
     modes = np.quantile(total, QUANTILES, axis=0).T
-    return Forecast(modes, np.quantile(total.max(axis=1), QUANTILES))
+    return Forecast(modes, np.quantile(total.max(axis=1), QUANTILES), float(lazy.max()))
