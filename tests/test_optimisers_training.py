@@ -204,7 +204,8 @@ def test_overlay_with(tmp_path, arguments):
     with jax.numpy_dtype_promotion("standard"):  # optax's bias correction promotes
         assert main(["overlay", *SMALL, *arguments, "--x64", "--out", str(tmp_path / "run")]) == 0
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert result["d_sup"] < 0.3
+    for row in result["modes"]:
+        assert row["d_sup"] < (0.3 if row["standard_error"] is None else 0.05 + 3 * row["standard_error"])
     assert ("estimate" in result["reason"]) == ("adam" in arguments)
     assert (result["laziness"] is None) == ("adam" in arguments)
 
