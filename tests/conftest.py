@@ -1,5 +1,6 @@
 """Strict JAX for every test: what passes here neither broadcasts nor promotes by accident; and which tests are slow."""
 
+import gc
 from pathlib import Path
 
 import jax
@@ -8,6 +9,9 @@ import pytest
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+# What JAX has compiled stays: a tenth of the time went into looking through it for garbage.
+gc.set_threshold(200_000, 50, 100)
 
 collect_ignore = ["reference"]  # scripts run by hand, with other versions of JAX
 
