@@ -32,7 +32,7 @@ test-jax: env
 
 test-jax-%: .venv-jax-%/stamp
 	@echo "JAX $*:"
-	.venv-jax-$*/bin/pytest -q $(JAX_TESTS)
+	.venv-jax-$*/bin/pytest -q -m "" $(JAX_TESTS)
 
 lint: env
 	$(BIN)/ruff check
