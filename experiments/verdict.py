@@ -1,12 +1,11 @@
 """Does the forecast of D_sup hold? Random configurations, predicted and trained: what calibrates it, what tests it.
 
-`python experiments/verdict.py run --seed 0 --count 150 --out runs` trains and stores one file a configuration; those
-that are there already are skipped. `calibrate runs` fits the law of laziness to them and prints what lfp/forecast.py
-ships; `check runs` compares forecasts with measurements on runs that were no part of that.
+`python experiments/verdict.py run --seed 1 --count 60 --out runs` predicts and trains, one file a configuration.
+`check --folder runs` compares forecasts and measurements. `calibrate --folder others` fits the law of laziness to runs
+of other seeds and writes lfp/calibration.json.
 """
 
 import json
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ import jax
 import numpy as np
 
 import lfp
-from lfp.prediction import parts
+from lfp import plotting
+from lfp.forecast import CALIBRATION, HOLDS_BELOW, has_kink, response
 from lfp.probes import probe
 from lfp.problems import Problem
 
@@ -68,50 +68,84 @@ def build(c: Config) -> tuple[Problem, lfp.TwoLayer | lfp.MLP]:
     return problem, lfp.MLP(c.width, c.depth, c.activation, alpha=c.alpha)
 
 
-def run(c: Config) -> dict:
+def measure(c: Config) -> dict:
     """Predict, train, compare."""
     began = time.perf_counter()
     problem, network = build(c)
     rates = lfp.spectrum(lfp.kernel(network), problem)
     law = lfp.GradientDescent(c.relative_lr / float(rates.rates.max()))
-    prediction = lfp.predict(
-        problem, network, lfp.log_steps(c.steps, 50), law, seeds=SEEDS, seed=c.seed, infinite=rates
-    )
-    training = lfp.train(network, problem, law, prediction.theory.steps, seeds=SEEDS, seed=c.seed).trajectory
+    looks, ensemble = lfp.log_steps(c.steps, 50), {"seeds": SEEDS, "seed": c.seed}
+    prediction = lfp.predict(problem, network, looks, law, infinite=rates, **ensemble)
+    training = lfp.train(network, problem, law, looks, **ensemble).trajectory
     report = lfp.compare(prediction, training)
-    curves = {name: probe(curve, problem).mean() for name, curve in prediction.curves.items()}
-    curves["training"] = probe(training, problem).mean()
     spread = probe(prediction.band, problem).spread()
     return {
         "config": asdict(c),
-        "d_sup": [row["d_sup"] for row in report.modes],
+        "kind": "kink" if has_kink(network) else "smooth",
+        "reach": response(spread, prediction.laziness, network, SEEDS).tolist(),
         "lazy": [row["empirical_vs_training"] for row in report.modes],
-        "width": [row["ntk_vs_empirical"] for row in report.modes],
-        "laziness": prediction.laziness.tolist(),
-        "spread": spread.tolist(),
-        "steps": training.steps.tolist(),
-        "curves": {name: parts(curve).tolist() for name, curve in curves.items() if name != "flow"},
+        "modes": [row["d_sup"] for row in report.modes],
+        "expected": prediction.forecast.modes.tolist(),
+        "d_sup": report.d_sup,
+        "largest": prediction.forecast.largest.tolist(),
+        "laziness": float(prediction.laziness[-1]),
         "seconds": time.perf_counter() - began,
     }
 
 
-def main(seed: int, count: int, out: Path) -> None:
+def run(seed: int = 0, count: int = 60, part: int = 0, parts: int = 1, out: Path = Path("verdict")) -> None:
+    """Train the configurations of a seed, or every parts-th of them; what is there already is skipped."""
     jax.config.update("jax_enable_x64", True)
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     for i, c in enumerate([draw(rng) for _ in range(count)]):
         path = out / f"{seed}-{i}.json"
-        if path.exists():
+        if i % parts != part or path.exists():
             continue
-        path.touch()
-        try:
-            result = run(c)
-        except FloatingPointError as error:
-            result = {"config": asdict(c), "diverged": str(error)}
+        result = measure(c)
         path.write_text(json.dumps(result))
-        print(i, c.domain, c.activation, c.depth, c.paper, c.width, f"{c.alpha:.3g}", result.get("d_sup"), flush=True)
         jax.clear_caches()
+        print(i, c, f"measured {result['d_sup']:.3g}, expected", np.round(result["largest"], 4), flush=True)
+
+
+def read(folder: Path) -> list[dict]:
+    """All runs of a folder."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+def calibrate(folder: Path) -> None:
+    """Median and scatter of measured / R of the mode that laziness cost most, where it cost more than 1e-3."""
+    found = {}
+    for kind in ("kink", "smooth"):
+        pairs = [(max(r["lazy"]), r["reach"][int(np.argmax(r["lazy"]))]) for r in read(folder) if r["kind"] == kind]
+        logs = [np.log(lazy * (1 + reach) / reach) for lazy, reach in pairs if lazy > 1e-3]
+        low, middle, high = np.quantile(logs, [0.16, 0.5, 0.84])
+        found[kind] = {"constant": round(float(np.exp(middle)), 3), "scatter": round(float(high - low) / 2, 3)}
+        print(kind, len(logs), "runs", found[kind])
+    CALIBRATION.write_text(json.dumps(found) + "\n")
+
+
+def check(folder: Path) -> bool:
+    """Coverage of the intervals, and how often the verdict was forecast right."""
+    runs = read(folder)
+    measured, ends = np.array([r["d_sup"] for r in runs]), np.array([r["largest"] for r in runs])
+    modes = np.array([(*e, d) for r in runs for e, d in zip(r["expected"], r["modes"], strict=True)])
+    inside = (ends[:, 0] <= measured) & (measured <= ends[:, 2])
+    holds, forecast = measured <= HOLDS_BELOW, ends[:, 1] <= HOLDS_BELOW
+    right = float((holds == forecast).mean())
+    print(f"{len(runs)} runs, {holds.sum()} hold and {(~holds).sum()} fail")
+    print(f"largest D_sup inside its interval: {inside.mean():.3f} (gate .90)")
+    print(f"a mode's inside its own: {((modes[:, 0] <= modes[:, 3]) & (modes[:, 3] <= modes[:, 2])).mean():.3f}")
+    print(f"median ratio of the ends: {np.median(ends[:, 2] / ends[:, 0]):.2f} (gate 4)")
+    print(f"verdict right: {right:.3f} (gate .95); the majority guessed: {max(holds.mean(), 1 - holds.mean()):.3f}")
+    with plotting.style():
+        fig, axes = plotting.figure(width=4.6, height=3.6)
+        plotting.plot_forecasts(axes, ends, measured, HOLDS_BELOW)
+        fig.savefig(folder / "verdict.png")
+    return bool(inside.mean() >= 0.9 and np.median(ends[:, 2] / ends[:, 0]) <= 4 and right >= 0.95)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    import tyro
+
+    tyro.extras.subcommand_cli_from_dict({"run": run, "calibrate": calibrate, "check": check})

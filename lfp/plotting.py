@@ -252,6 +252,27 @@ def _limits(target: Float[np.ndarray, " n"]) -> tuple[float, float]:
     return low - room, high + room
 
 
+def plot_forecasts(
+    axes: "Axes", expected: Float[np.ndarray, "n 3"], measured: Float[np.ndarray, " n"], threshold: float
+) -> None:
+    """Measured against forecast D_sup, one bar a run from the 5 to the 95 % quantile; orange where it fell outside.
+
+    Example:
+        >>> plot_forecasts(figure()[1], np.array([[0.1, 0.2, 0.3]]), np.array([0.25]), 0.05)
+    """
+    inside = (expected[:, 0] <= measured) & (measured <= expected[:, 2])
+    for colour, some, label in (("C0", inside, "inside"), ("C1", ~inside, "outside")):
+        low, middle, high = expected[some].T
+        bars = [middle - low, high - middle]
+        axes.errorbar(middle, measured[some], xerr=bars, fmt="o", ms=3, lw=0.8, color=colour, label=label)
+    ends = [0.5 * min(measured.min(), expected.min()), 2 * max(measured.max(), expected.max())]
+    axes.plot(ends, ends, color="0.4", lw=0.8, ls="--")
+    axes.axhline(threshold, color="0.7", lw=0.8)
+    axes.axvline(threshold, color="0.7", lw=0.8)
+    axes.set(xscale="log", yscale="log", xlabel="D_sup forecast before training", ylabel="D_sup measured")
+    axes.legend(loc="upper left", fontsize=7)
+
+
 def plot_layers(
     axes: "Sequence[Axes]", rows: Sequence[dict[str, Any]], names: Sequence[str], layers: Sequence[str]
 ) -> None:

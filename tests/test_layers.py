@@ -58,7 +58,6 @@ OWNERS = {
     "sklearn": {"problems", "images"},
     "PIL": {"images"},
     "optax": {"training", "optimisers"},
-    "orbax": {"training"},
     "diffrax": {"methods"},
     "lineax": {"methods"},
     "optimistix": {"methods"},
