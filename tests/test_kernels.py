@@ -125,7 +125,6 @@ def test_operators_of_a_given_kernel():
         (lambda: kernels._check_kernels(ONE, 3.0), r"kernel=3\.0 is no function"),  # annotations are checked here
         (lambda: (ONE + (lambda x1, x2: jnp.ones(3)))(X), r"kernel returned shape \(3,\); allowed: \(3, 3\)"),
         (lambda: (ONE * (lambda x1, x2: jnp.ones((1, 1))))(X, Y), r"shape \(1, 1\); allowed: \(3, 4\)"),
-        (lambda: mode_rates(Mapped(ONE, lambda x: x**2), Sphere(3), 3), "no function of x.y"),
     ],
 )
 def test_bad_arithmetic_is_named(call, message):
