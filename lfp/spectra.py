@@ -206,8 +206,9 @@ def without_rounding(rates: Float[Array, " r"]) -> Float[Array, " r"]:
 
 
 def _is_circulant(kernel: Kernel, x: Float[Array, "n d"], row: Float[Array, " n"]) -> bool:
-    """Whether other rows are the first one, shifted, up to the square root of rounding."""
+    """Whether other rows are the first one, shifted, and that is even, up to the square root of rounding."""
     rows = np.unique(np.linspace(0, len(x) - 1, 4).astype(int))
     shifted = jnp.stack([jnp.roll(row, i) for i in rows])
     tolerance = float(jnp.sqrt(jnp.finfo(row.dtype).eps) * jnp.abs(row).max())
-    return bool(jnp.abs(kernel(x[rows], x) - shifted).max() <= tolerance)
+    odd = jnp.abs(row[1:] - row[:0:-1]).max()  # a kernel that turns with the circle and is not symmetric
+    return bool(jnp.maximum(jnp.abs(kernel(x[rows], x) - shifted).max(), odd) <= tolerance)

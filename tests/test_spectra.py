@@ -105,6 +105,13 @@ def test_bad_kernels_are_refused():
         spectrum(arc_cosine_ntk, problem(Line(), t, 0 * t, [1]))
 
 
+def test_a_kernel_that_turns_one_way_is_refused():
+    """It depends on the difference of the angles alone, and is not symmetric: no FFT of its even part."""
+    turn = lambda x1, x2=None: (x1 + 0.1 * jnp.stack([-x1[:, 1], x1[:, 0]], 1)) @ (x1 if x2 is None else x2).T  # noqa: E731
+    with pytest.raises(InputError, match="not symmetric"):
+        spectrum(turn, sum_of_modes(Circle(), 16, [1]))
+
+
 def rates_of_scale(sigma):
     """Rates of the completed operator and of the NTK, on points where rates repeat."""
     data = sum_of_modes(Circle(), 16, [1])
