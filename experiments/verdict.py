@@ -114,11 +114,11 @@ def read(folder: Path) -> list[dict]:
 
 
 def calibrate(folder: Path) -> None:
-    """Median and scatter of measured / R of the mode that laziness cost most, where it cost more than 1e-3."""
+    """Median and scatter of x / R of the mode that laziness cost most, where that was between 1e-3 and 1."""
     found = {}
     for kind in ("kink", "smooth"):
         pairs = [(max(r["lazy"]), r["reach"][int(np.argmax(r["lazy"]))]) for r in read(folder) if r["kind"] == kind]
-        logs = [np.log(lazy * (1 + reach) / reach) for lazy, reach in pairs if lazy > 1e-3]
+        logs = [np.log(lazy / (1 - lazy) / reach) for lazy, reach in pairs if 1e-3 < lazy < 1]
         low, middle, high = np.quantile(logs, [0.16, 0.5, 0.84])
         found[kind] = {"constant": round(float(np.exp(middle)), 3), "scatter": round(float(high - low) / 2, 3)}
         print(kind, len(logs), "runs", found[kind])

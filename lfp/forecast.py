@@ -11,11 +11,11 @@ kernel depends on the activation:
   and at random by sqrt(delta / m).
 
 A change of the kernel, of either cause, reaches a mode by one and the same response, (d p_s)(K P)[dK P] y. So the
-second part is the spread that the width causes, measured in the size of the change: L = c R / (1 + R),
+second part is the spread that the width causes, measured in the size of the change: L = x / (1 + x), x = c R,
 
     R = sup_t spread(t) (sqrt(m) e(t) + r(t) / sqrt(seeds)),  (e, r) = (delta^2, delta or 0) or (delta, sqrt(delta)).
 
-c and the scatter of log L about it are fitted (`experiments/verdict.py`) and ship in calibration.json.
+c and the scatter of log x about it are fitted (`experiments/verdict.py`) and ship in calibration.json.
 """
 
 import json
@@ -130,9 +130,10 @@ def forecast(
     drawn = np.einsum("rn,ntk->rtk", weights, strays) * (not known)
     width = np.abs(gap[None] + drawn).max(axis=1)
     reach = response(spread, laziness, network, seeds)
-    lazy = constant * reach / (1 + reach)
-    moved = lazy * np.exp(scatter * rng.normal(size=(DRAWS, 1)))
+    odds = constant * reach
+    moved = odds * np.exp(scatter * rng.normal(size=(DRAWS, 1)))
+    moved = moved / (1 + moved)  # a mode strays by no more than its start
     # the two add where they agree in sign, and partly cancel where not
     total = np.abs(width + rng.choice([-1.0, 1.0], size=(DRAWS, 1)) * moved)
     modes = np.quantile(total, QUANTILES, axis=0).T
-    return Forecast(modes, np.quantile(total.max(axis=1), QUANTILES), float(lazy.max()))
+    return Forecast(modes, np.quantile(total.max(axis=1), QUANTILES), float((odds / (1 + odds)).max()))
