@@ -5,23 +5,20 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from lfp import _checks, equation
+from lfp import _checks, _tables, equation, experiment as experiments, results
 from lfp.equation import Equation
 from lfp.overlay import Overlay, run
 from lfp.survey import Survey, run as survey
-from lfp.sweep import MEASURED, run as grid
+from lfp.sweep import run as grid
 from lfp.training import Progress
 
 FAILED, USER_SLIP, INTERRUPTED = 1, 2, 130
-
-_ROWS, _COLUMNS = 32, 4  # of a table on the screen; the folder has all
-
-_JUDGED = ("d_sup_expected", "laziness", "verdict", "forecast")
 
 Job = Callable[[], int]
 
@@ -57,7 +54,7 @@ def overlay(
             how = {"force": force, "progress": progress, "say": _say}
             return grid(settings, sweep, out, **how) if sweep else run(settings, out, resume=resume, **how)
 
-    return _job(work, _show_sweep if sweep else _show, out, json)
+    return _job(work, _tables.show_sweep if sweep else _tables.show_overlay, out, json)
 
 
 def solve(
@@ -81,7 +78,7 @@ def solve(
         >>> callable(solve(Equation(image="china")))
         True
     """
-    return _job(lambda: equation.run(settings, out, force=force, say=_say), _show_solution, out, json)
+    return _job(lambda: equation.run(settings, out, force=force, say=_say), _tables.show_solution, out, json)
 
 
 def spectrum(
@@ -105,10 +102,47 @@ def spectrum(
         >>> callable(spectrum(Survey()))
         True
     """
-    return _job(lambda: survey(settings, out, force=force, say=_say), _show_rates, out, json)
+    return _job(lambda: survey(settings, out, force=force, say=_say), _tables.show_rates, out, json)
 
 
-COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum}
+def experiment(
+    action: Annotated[Literal["list", "run", "table"], tyro.conf.Positional],
+    name: Annotated[str, tyro.conf.Positional] = "all",
+    out: Path = Path("results"),
+    smoke: bool = False,
+    json: bool = False,
+    force: bool = False,
+    folder: Path = experiments.FOLDER,
+) -> Job:
+    """Reproduce the works that lfp rests on: each a theory curve, a real training, gates and controls.
+
+    Args:
+        action: list their claims, run one or all, or print the table of finished runs in Markdown
+        name: of the experiment to run; all of them without it
+        out: folder of folders, one an experiment; what is finished there is not run again
+        smoke: small settings: seconds in place of minutes
+        json: print the result to stdout as JSON, and nothing else there
+        force: run again what is there
+        folder: where the experiments are: those of lfp, or your own
+
+    Returns:
+        The job; calling it runs the command and gives its exit code.
+
+    Example:
+        >>> callable(experiment("list"))
+        True
+    """
+    how = {"smoke": smoke, "force": force, "folder": folder, "say": _say}
+    if action == "run":
+        many = name == "all"
+        work = lambda: experiments.run_all(out, **how) if many else experiments.run(name, out, **how)  # noqa: E731
+        return _job(work, _tables.show_experiments, out, json)
+    if action == "table":
+        return lambda: print(experiments.table(out, folder), end="") or 0  # noqa: T201
+    return lambda: _tables.list_experiments(folder)
+
+
+COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum, "experiment": experiment}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,10 +175,10 @@ def _job(
     def job() -> int:
         result = work()
         if json:
-            print((out / "result.json").read_text(), end="")  # noqa: T201
+            print(dumps(results.plain(result), indent=2))  # noqa: T201
         else:
             show(result, out)
-        return INTERRUPTED if result.get("interrupted") else 0
+        return INTERRUPTED if result.get("interrupted") else FAILED if result.get("passed") is False else 0
 
     return job
 
@@ -190,110 +224,6 @@ def _progress() -> Iterator[Progress]:
             bar.update(task, completed=done, total=total, visible=True, rate=f"{done / seconds:.0f} steps/s")
 
         yield update
-
-
-def _show(result: dict[str, Any], out: Path) -> None:
-    """The table of modes and the verdict, on stdout."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title="predicted and measured, per mode")
-    columns = {
-        "mode": "mode",
-        "rate_predicted": "rate\npredicted",
-        "rate_measured": "rate\nmeasured",
-        "half_life_predicted": "half-life\npredicted",
-        "half_life_measured": "half-life\nmeasured",
-        "d_sup": "D_sup",
-        "standard_error": "standard\nerror",
-    }
-    for head in columns.values():
-        table.add_column(head, justify="right")
-    for row in result["modes"]:
-        table.add_row(*("-" if row[key] is None else f"{row[key]:.4g}" for key in columns))
-    console = Console()
-    console.print(table)
-    console.print(f"{result['verdict']}: {result['reason']}", highlight=False)
-    console.print(
-        f"kernel drift {result['kernel_drift']:.2g}; {result['seconds']:.0f} s; results in {out}/", highlight=False
-    )
-
-
-def _show_sweep(result: dict[str, Any], out: Path) -> None:
-    """Layers of every configuration and their exponents, on stdout."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title="largest over the modes")
-    swept = [name for name in (result["points"] or [{}])[0] if name not in (*MEASURED, *_JUDGED)]
-    for head in (*swept, *MEASURED, "verdict", "forecast"):
-        table.add_column(head.replace("_", "\n"), justify="right")
-    for row in result["points"]:
-        numbers = ("-" if row[name] is None else f"{row[name]:.3g}" for name in MEASURED)
-        table.add_row(*(str(row[name]) for name in swept), *numbers, row["verdict"], row["forecast"] or "-")
-    for name in swept:
-        powers = (result["slopes"].get(layer, {}).get(name) for layer in MEASURED)
-        if not isinstance(result["points"][0][name], str):
-            blank = [""] * (len(swept) - 1)
-            table.add_row(f"power of {name}", *blank, *("-" if p is None else f"{p:.2f}" for p in powers), "", "")
-    console = Console()
-    console.print(table)
-    rest = f"; {result['missing']} not finished" if result["missing"] else ""
-    console.print(f"{len(result['points'])} configurations{rest}; results in {out}/", highlight=False)
-
-
-def _show_solution(result: dict[str, Any], out: Path) -> None:
-    """The table of times, on stdout."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title="the LFP equation, per time")
-    for head in ("flow time", "rms residual", "FP-norm"):
-        table.add_column(head, justify="right")
-    for row in zip(result["times"], result["rms_residual"], result["fp_norm"], strict=True):
-        table.add_row(*(f"{value:.4g}" for value in row))
-    console = Console()
-    console.print(table)
-    console.print(f"{result['products']} products, {result['seconds']:.1f} s; results in {out}/", highlight=False)
-
-
-def _show_rates(result: dict[str, Any], out: Path) -> None:
-    """Rates of every network, one column each, and their laws, on stdout."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console, networks = Console(), result["networks"]
-    count = len(result["rates"])
-    shown = range(count) if count <= _ROWS else [*range(_ROWS - 8), *range(_ROWS - 8, count, max(1, count // 8))]
-    for first in range(0, len(networks), _COLUMNS):
-        part = networks[first : first + _COLUMNS]
-        table = Table(title="rate per mode")
-        for head in ("mode", "multiplicity", *(one["network"].replace(", ", "\n") for one in part)):
-            table.add_column(head, justify="right")
-        for i in shown:
-            row = result["rates"][i]
-            mode = " ".join(map(str, row["mode"])) if isinstance(row["mode"], list) else str(row["mode"])
-            size = "-" if row["multiplicity"] is None else f"{row['multiplicity']:.6g}"
-            table.add_row(mode, size, *(_cell(one["rates"][i]) for one in part))
-        console.print(table)
-    for one in networks:
-        console.print(_laws_line(one), highlight=False)
-    console.print(f"{result['seconds']:.1f} s; results in {out}/", highlight=False)
-
-
-def _laws_line(one: dict[str, Any]) -> str:
-    law, text = one["law"], "no law fits"
-    if law["interval"] is not None:
-        name = "base" if "base" in law else "exponent"
-        low, high = law["interval"]
-        text = f"{law['kind']}, {name} {law[name]:.4g} in [{low:.4g}, {high:.4g}]"
-    return f"{one['network']}: {text}; K(x,x) = {one['trace']:.6g}, effective rank {one['effective_rank']:.3g}"
-
-
-def _cell(row: dict[str, Any]) -> str:
-    if row["rate"] is not None:
-        return f"{row['rate']:.4g}"
-    return "absent" if row["absent"] else "< noise"
 
 
 if __name__ == "__main__":

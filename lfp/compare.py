@@ -11,7 +11,7 @@ from lfp.forecast import HOLDS_BELOW, Forecast
 from lfp.networks import Network, Params
 from lfp.ntk import empirical_kernel
 from lfp.prediction import LAYERS, Prediction, sup_distance, unstack
-from lfp.probes import probe
+from lfp.probes import ModeCurves, probe
 from lfp.stochastic import Adam
 from lfp.trajectory import Trajectory
 
@@ -45,21 +45,55 @@ def fitted_rate(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"], lr:
     return float(-np.expm1(slope) / lr)
 
 
-def half_life(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"]) -> float | None:
-    """Step at which half of a mode is left, log-linear between snapshots; None where it never fell by half.
+def time_to(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"], share: float = FALLEN) -> float | None:
+    """Step at which a share of a mode is left, log-linear between snapshots; None where it never fell so far.
+
+    Args:
+        steps: steps of the optimiser, from 0.
+        size: what is left of the mode, 1 at the start.
+        share: of the mode; a half for its half-life.
 
     Example:
         >>> s = np.array([0, 2, 4])
-        >>> round(half_life(s, 0.5 ** (s / 3)), 12)
-        3.0
+        >>> round(time_to(s, 0.5 ** (s / 3)), 12), round(time_to(s, 0.5 ** (s / 3), 0.8), 3)
+        (3.0, 0.966)
     """
-    below = np.flatnonzero(size <= FALLEN)
+    below = np.flatnonzero(size <= share)
     if not len(below):
         return None
     i = below[0]
+    if i == 0:
+        return float(steps[0])
     before, after = np.log(np.maximum(size[i - 1 : i + 1], np.finfo(float).tiny))
-    share = (before - np.log(FALLEN)) / (before - after)
-    return float(steps[i - 1] + share * (steps[i] - steps[i - 1]))
+    part = (before - np.log(share)) / (before - after)
+    return float(steps[i - 1] + part * (steps[i] - steps[i - 1]))
+
+
+def time_errors(theory: ModeCurves, training: ModeCurves, share: float = FALLEN) -> Float[np.ndarray, "run k"]:
+    """Relative error of the predicted time to a share of every mode, of every run; what is within one step is 0.
+
+    Args:
+        theory: predicted curves; their mean is the prediction.
+        training: measured curves.
+        share: of the mode that is left.
+
+    Returns:
+        max(|t - t_predicted| - 1, 0) / t_predicted, infinite where one of the two never came so far.
+
+    Example:
+        >>> s = np.arange(40)
+        >>> one, other = (ModeCurves(s, np.array([1]), r[None, :, None] + 0j, np.array([1])) for r in (0.9**s, 0.8**s))
+        >>> time_errors(one, other).round(2).tolist()
+        [[0.38]]
+    """
+    expected = [time_to(theory.steps, size, share) for size in np.abs(theory.mean()).T]
+    found = np.full((len(training.remaining), len(expected)), np.inf)
+    for i, run in enumerate(np.abs(training.remaining)):
+        for k, (size, said) in enumerate(zip(run.T, expected, strict=True)):
+            seen = time_to(training.steps, size, share)
+            if seen is not None and said:
+                found[i, k] = max(abs(seen - said) - 1, 0.0) / said
+    return found
 
 
 def kernel_drift(network: Network, start: Params, end: Params, x: Float[np.ndarray, "n d"]) -> float:
@@ -170,7 +204,7 @@ def compare(prediction: Prediction, training: Trajectory) -> Report:
             size = np.abs(curve.mean()[:, k])
             fell = bool(curve.present[k])
             row[f"rate_{name}"] = fitted_rate(curve.steps, size, lr) if fell else None
-            row[f"half_life_{name}"] = half_life(curve.steps, size) if fell else None
+            row[f"half_life_{name}"] = time_to(curve.steps, size) if fell else None
         if prediction.forecast is not None:
             row["d_sup_expected"] = prediction.forecast.modes[k].tolist()
         row |= {

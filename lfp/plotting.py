@@ -65,7 +65,9 @@ def figure(columns: int = 1, width: float = 6.0, height: float = 3.8) -> "tuple[
     return fig, fig.subplots(1, columns)
 
 
-def plot_modes(axes: "Axes", theory: ModeCurves, training: ModeCurves, band: ModeCurves | None = None) -> None:
+def plot_modes(
+    axes: "Axes", theory: ModeCurves, training: ModeCurves, band: ModeCurves | None = None, legend: bool = True
+) -> None:
     """Remaining share of every mode over the steps: dashed theory over the solid mean of the seeds.
 
     Args:
@@ -73,6 +75,7 @@ def plot_modes(axes: "Axes", theory: ModeCurves, training: ModeCurves, band: Mod
         theory: predicted curves.
         training: measured curves; the shade is two standard deviations over the seeds.
         band: sample curves of the theory; dotted lines mark two standard deviations of a single network.
+        legend: whether to explain colours and lines beside the Axes.
 
     Example:
         >>> s = np.array([0, 1, 2])
@@ -94,7 +97,8 @@ def plot_modes(axes: "Axes", theory: ModeCurves, training: ModeCurves, band: Mod
                 axes.plot(band.steps[start:], np.maximum(edge, FLOOR / 2), color=colour, lw=0.8, ls=":")
     axes.set(xscale="log", yscale="log", ylim=(FLOOR, 1.6), xlim=(1, max(theory.steps[-1], 2)))
     axes.set(xlabel="step of gradient descent", ylabel="what is left of the mode, $|F[y-f]| / |F[y]|$")
-    _legends(axes, band is not None)
+    if legend:
+        _legends(axes, band is not None)
 
 
 def _legends(axes: "Axes", banded: bool) -> None:

@@ -69,10 +69,7 @@ class Trajectory(eqx.Module):
     @classmethod
     def load(cls, path: str | Path) -> "Trajectory":
         """Read what `save` wrote."""
-        import xarray as xr
-
-        with xr.open_dataset(path, engine="h5netcdf") as data:
-            return cls.from_xarray(data.load())
+        return cls.from_xarray(load(path))
 
 
 def labelled(coords: dict[str, Any], **arrays: Any) -> Any:
@@ -99,6 +96,22 @@ def save(path: str | Path, data: Any) -> None:
         True
     """
     write_whole(path, bytes(data.to_netcdf(engine="h5netcdf")))
+
+
+def load(path: str | Path) -> Any:
+    """Read an xarray.Dataset that `save` wrote, and close the file.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "one.nc"
+        >>> save(path, labelled({}, norm=(("time",), np.ones(2))))
+        >>> load(path).norm.values.tolist()
+        [1.0, 1.0]
+    """
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="h5netcdf") as data:
+        return data.load()
 
 
 def log_steps(total: int, count: int) -> Int[np.ndarray, " t"]:

@@ -25,7 +25,7 @@ from lfp import (
     sum_of_modes,
     train,
 )
-from lfp.compare import fitted_rate, half_life
+from lfp.compare import fitted_rate, time_to
 from lfp.prediction import Prediction, sup_distance
 from tests.helpers import arc_cosine_ntk
 
@@ -49,8 +49,8 @@ def test_a_mode_that_never_fell_has_no_rate():
     """None, not an extrapolation."""
     steps = np.arange(10)
     assert fitted_rate(steps, 0.95**steps, 1.0) is None
-    assert half_life(steps, 0.95**steps) is None
-    assert half_life(steps, 0.8**steps) == pytest.approx(np.log(2) / np.log(1 / 0.8))
+    assert time_to(steps, 0.95**steps) is None
+    assert time_to(steps, 0.8**steps) == pytest.approx(np.log(2) / np.log(1 / 0.8))
 
 
 def test_a_mode_gone_in_one_step_has_the_full_rate():

@@ -44,7 +44,8 @@ ROWS = [
     ["panels"],
     ["record"],
     ["overlay", "equation", "survey"],
-    ["sweep"],
+    ["sweep", "experiment"],
+    ["_tables"],
     ["cli"],
 ]
 ROW = {name: i for i, row in enumerate(ROWS) for name in row}
@@ -63,7 +64,7 @@ OWNERS = {
     "optimistix": {"methods"},
     "matplotlib": {"plotting", "panels"},
     "tyro": {"cli"},
-    "rich": {"cli"},
+    "rich": {"cli", "_tables"},
 }
 LAZY = set(OWNERS) - {"jax_finufft", "matfree"}  # imported where first used, but for the command's own
 EAGER_IN = {"tyro": "cli", "rich": "cli"}

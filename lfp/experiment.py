@@ -1,0 +1,331 @@
+"""Experiments: the claim of a paper predicted, measured and judged. One file each, in experiments/.
+
+A file holds PAPER, PREDICTED and CAPTION (one line each), `Config` (frozen, all settings), SMOKE (a small one), and
+
+    run(config, stage) -> arrays     theory first, then training; work that takes long goes through `stage`
+    check(data, config) -> gates     one `Gate` a claim, and the controls, which must fail
+    plot(data, config) -> figure     from the stored arrays alone
+
+with `data` the arrays as an xarray.Dataset. The first line of its docstring is the claim.
+"""
+
+import ast
+import importlib.util
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lfp import _checks, plotting, results
+from lfp.prediction import parts
+from lfp.probes import ModeCurves
+from lfp.trajectory import labelled, load, save
+
+FOLDER = Path(__file__).parent.parent / "experiments"
+PARTS = {"Config", "run", "check", "plot"}
+
+Arrays = dict[str, tuple[Sequence[str], Any]]
+Stage = Callable[[str, Callable[[], Arrays]], Arrays]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A number that every seed must keep, or that every seed of a control must miss.
+
+    Args:
+        claim: what is measured, with its unit.
+        values: the measurement, one number a seed.
+        limit: what it is held against.
+        above: whether the values must be at least the limit; else at most.
+        control: whether it must fail.
+
+    Example:
+        >>> Gate("error", [0.1, 0.2], 0.3).passed, Gate("error", [0.1, 0.4], 0.3).passed
+        (True, False)
+        >>> Gate("error without it", [0.5, 0.4], 0.3, control=True).passed
+        True
+    """
+
+    claim: str
+    values: Any
+    limit: float
+    above: bool = False
+    control: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether all values keep the limit; of a control, whether none does."""
+        values = np.atleast_1d(np.asarray(self.values, float))
+        kept = values >= self.limit if self.above else values <= self.limit
+        return bool(np.isfinite(values).all() and (~kept if self.control else kept).all())
+
+    def row(self) -> dict[str, Any]:
+        """What result.json says of it: mean, spread and worst over the seeds."""
+        values = np.atleast_1d(np.asarray(self.values, float))
+        return {
+            "claim": self.claim,
+            "mean": float(values.mean()),
+            "spread": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            "worst": float(values.min() if self.above != self.control else values.max()),
+            "seeds": len(values),
+            "limit": float(self.limit),
+            "sense": ">=" if self.above else "<=",
+            "control": self.control,
+            "passed": self.passed,
+        }
+
+
+class Kept:
+    """Parts of a run, each done once and kept in a file: a run that was killed goes on after the last of them.
+
+    Example:
+        >>> import tempfile
+        >>> stage = Kept(Path(tempfile.mkdtemp()), say=lambda line: None)
+        >>> [int(stage("one", lambda: {"n": ((), value)})["n"][1]) for value in (1, 2)]
+        [1, 1]
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder, self.say, self.before = folder, say, 0.0
+
+    def __call__(self, name: str, work: Callable[[], Arrays]) -> Arrays:
+        """The arrays of a part: read if it was done before, else made and kept."""
+        path = self.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.nc"
+        if path.exists():
+            self.say(f"  {name}: kept")
+            data = load(path)
+            self.before += data.attrs["seconds"]
+            return {key: (one.dims, one.values) for key, one in data.variables.items()}
+        self.say(f"  {name}")
+        began = time.perf_counter()
+        arrays = work()
+        data = labelled({}, **arrays)
+        data.attrs["seconds"] = time.perf_counter() - began
+        self.folder.mkdir(exist_ok=True)
+        save(path, data)
+        return arrays
+
+
+def direct(name: str, work: Callable[[], Arrays]) -> Arrays:  # noqa: ARG001 - a stage has a name
+    """A stage that keeps nothing, for calls of an experiment's `run` from Python.
+
+    Example:
+        >>> direct("one", lambda: {"n": ((), 1)})
+        {'n': ((), 1)}
+    """
+    return work()
+
+
+def pack(name: str, curves: ModeCurves) -> Arrays:
+    """Mode curves as arrays to store: step, mode, whether it is of the target, and what remains, re and im.
+
+    Example:
+        >>> sorted(pack("theory", ModeCurves(np.arange(2), np.array([1]), np.ones((1, 2, 1), complex), np.array([1]))))
+        ['theory', 'theory_mode', 'theory_present', 'theory_step']
+    """
+    run, step, mode = (f"{name}_{dimension}" for dimension in ("run", "step", "mode"))
+    return {
+        name: ((run, step, mode, "part"), parts(curves.remaining)),
+        step: ((step,), curves.steps),
+        mode: ((mode,), curves.modes),
+        f"{name}_present": ((mode,), curves.present),
+    }
+
+
+def unpack(data: Any, name: str) -> ModeCurves:
+    """The mode curves that `pack` stored under a name.
+
+    Example:
+        >>> curves = ModeCurves(np.arange(2), np.array([1]), np.full((1, 2, 1), 0.5j), np.array([1]))
+        >>> unpack(labelled({}, **pack("theory", curves)), "theory").remaining[0, 0, 0]
+        np.complex128(0.5j)
+    """
+    steps, modes, present = (data[f"{name}_{one}"].values for one in ("step", "mode", "present"))
+    return ModeCurves(steps, modes, data[name].values @ np.array([1, 1j]), present)
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The experiments of a folder: files with Config, run, check and plot.
+
+    Raises:
+        InputError: no folder of experiments, as where only the package is installed.
+
+    Example:
+        >>> names()[0] < names()[-1]
+        True
+    """
+    if not folder.is_dir():
+        msg = f"folder={str(folder)!r} is no folder of experiments; allowed: experiments/ of a checkout of lfp"
+        raise _checks.InputError(msg)
+    defined = {path.stem: {getattr(n, "name", "") for n in _tree(path).body} for path in sorted(folder.glob("*.py"))}
+    return [name for name, found in defined.items() if found >= PARTS]
+
+
+def claim(name: str, folder: Path = FOLDER) -> str:
+    """The first line of its docstring.
+
+    Example:
+        >>> len(claim(names()[0])) > 0
+        True
+    """
+    return (ast.get_docstring(_tree(folder / f"{name}.py")) or "").split("\n")[0]
+
+
+def experiment(name: str, folder: Path = FOLDER) -> Any:
+    """The module of an experiment.
+
+    Raises:
+        InputError: an unknown name.
+
+    Example:
+        >>> experiment(names()[0]).Config().__dataclass_params__.frozen
+        True
+    """
+    _checks.choice("name", name, names(folder))
+    spec: Any = importlib.util.spec_from_file_location(f"experiments.{name}", folder / f"{name}.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(
+    name: str,
+    out: str | Path = "results",
+    *,
+    smoke: bool = False,
+    force: bool = False,
+    folder: Path = FOLDER,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Run an experiment, or only judge and draw it again where its arrays are there for these settings.
+
+    Args:
+        name: of the experiment.
+        out: folder of folders; this run's is `name`, or `name-smoke`.
+        smoke: small settings, seconds.
+        force: run again, whatever is there.
+        folder: where the experiments are.
+        say: receives remarks, one line each.
+
+    Returns:
+        What result.json holds: `gates`, `passed`, `seconds` of all its parts.
+
+    Raises:
+        InputError: an unknown name; a folder that holds a run with other settings, and `force` is off.
+
+    Example:
+        >>> import tempfile
+        >>> nothing = tempfile.mkdtemp()
+        >>> try:
+        ...     run("perpetuum", nothing)
+        ... except _checks.InputError as error:
+        ...     str(error).startswith("name='perpetuum' is unknown")
+        True
+    """
+    module, began = experiment(name, folder), time.perf_counter()
+    config = module.SMOKE if smoke else module.Config()
+    place, settings = Path(out) / (f"{name}-smoke" if smoke else name), {"experiment": name, **asdict(config)}
+    say(f"{name}: {claim(name, folder)}")
+    done = not force and results.settings_of(place) == results.plain(settings) and (place / "curves.nc").exists()
+    if not done:
+        results.claim(place, settings, force=force)
+        if force:
+            shutil.rmtree(place / "parts", ignore_errors=True)
+        stage = Kept(place / "parts", say)
+        data = labelled({}, **module.run(config, stage))
+        data.attrs["seconds"] = time.perf_counter() - began + stage.before
+        save(place / "curves.nc", data)
+        shutil.rmtree(place / "parts", ignore_errors=True)
+    data = load(place / "curves.nc")
+    gates = module.check(data, config)
+    with plotting.style():
+        results.save_figure(module.plot(data, config), place, "experiment")
+    result = {
+        "name": name,
+        "paper": module.PAPER,
+        "claim": claim(name, folder),
+        "gates": [gate.row() for gate in gates],
+        "passed": bool(gates) and all(gate.passed for gate in gates) and any(gate.control for gate in gates),
+        "seconds": round(float(data.attrs["seconds"]), 1),
+    }
+    results.write_json(place / "result.json", result)
+    return result
+
+
+def run_all(out: str | Path = "results", **how: Any) -> dict[str, Any]:
+    """Run every experiment, those that are there already only judged and drawn; a failure does not stop the others.
+
+    Args:
+        out: folder of folders.
+        how: as in `run`.
+
+    Returns:
+        `experiments`, one result each; `passed`; `seconds`.
+
+    Example:
+        >>> import tempfile
+        >>> run_all(folder=Path(tempfile.mkdtemp()))
+        {'experiments': [], 'passed': False, 'seconds': 0}
+    """
+    import jax
+
+    rows = []
+    for name in names(how.get("folder", FOLDER)):
+        try:
+            rows.append(run(name, out, **how))
+        except FloatingPointError as error:
+            rows.append({"name": name, "gates": [], "passed": False, "seconds": 0.0, "error": str(error)})
+        jax.clear_caches()  # compiled code of one is of no use to the next
+    passed = bool(rows) and all(row["passed"] for row in rows)
+    return {"experiments": rows, "passed": passed, "seconds": sum(row["seconds"] for row in rows)}
+
+
+def table(out: str | Path = "results", folder: Path = FOLDER) -> str:
+    """The table of experiments/README.md in Markdown, from the results of full runs.
+
+    Args:
+        out: folder of folders, as given to `run`.
+        folder: where the experiments are.
+
+    Example:
+        >>> table("no results here").startswith("| claim | paper |")
+        True
+    """
+    heads = ("claim", "paper", "what is predicted", "command", "minutes", "gate", "measured", "control", "figure")
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for name in names(folder):
+        path = Path(out) / name / "result.json"
+        if not path.exists():
+            continue
+        found, module = json.loads(path.read_text()), experiment(name, folder)
+        gates = [gate for gate in found["gates"] if not gate["control"]]
+        controls = [gate for gate in found["gates"] if gate["control"]]
+        cells = (
+            found["claim"],
+            module.PAPER,
+            module.PREDICTED,
+            f"`lfp experiment run {name}`",
+            f"{found['seconds'] / 60:.1f}",
+            "<br>".join(f"{g['claim']} {g['sense']} {g['limit']:.3g}" for g in gates),
+            "<br>".join(_measured(g) for g in gates),
+            "<br>".join(f"{g['claim']}: {_measured(g)}" for g in controls),
+            f"[figure](figures/{name}.png)",
+        )
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _measured(gate: dict[str, Any]) -> str:
+    spread = f" ± {gate['spread']:.1g}" if gate["seeds"] > 1 else ""
+    return f"{gate['mean']:.3g}{spread}{'' if gate['passed'] else ' **missed**'}"
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
