@@ -158,7 +158,7 @@ def names(folder: Path = FOLDER) -> list[str]:
         InputError: no folder of experiments, as where only the package is installed.
 
     Example:
-        >>> names()[0] < names()[-1]
+        >>> "decay" in names()
         True
     """
     if not folder.is_dir():
