@@ -1,7 +1,13 @@
 """What D_sup to expect, said before training: an interval for every mode, and `holds` or `fails`.
 
-Two causes add up. The kernel at finite width strays from its limit: known from the theory, sample by sample, without
-any calibration. And the kernel moves while it learns. A neuron moves by delta = sqrt(laziness); what that does to the
+Two causes add up. The kernel at finite width strays from its limit, and it moves while it learns.
+
+Up to `drift.LARGEST` points both are computed for the very networks that will be trained, from their initialisation:
+the first exactly (linear dynamics of their kernels), the second to first order (`drift.py`). What the next orders add
+to the size S of the second is the factor (1 + g S) exp(s xi), xi standard normal, with g and s fitted.
+
+Beyond, the first is drawn from the spread of the kernel of single neurons, without any calibration, and the second
+follows from the laziness. A neuron moves by delta = sqrt(laziness); what that does to the
 kernel depends on the activation:
 
 - smooth: the kernel of a neuron changes by terms of order delta and delta^2. Those of order delta are odd in the output
@@ -15,7 +21,7 @@ second part is the spread that the width causes, measured in the size of the cha
 
     R = sup_t spread(t) (sqrt(m) e(t) + r(t) / sqrt(seeds)),  (e, r) = (delta^2, delta or 0) or (delta, sqrt(delta)).
 
-c and the scatter of log x about it are fitted (`experiments/verdict.py`) and ship in calibration.json.
+c and the scatter of log x about it are fitted too (`experiments/verdict.py`); all constants ship in calibration.json.
 """
 
 import json
@@ -119,7 +125,7 @@ def forecast(
         >>> bool(abs(out.largest[1] - 0.05 * 0.67) < 0.01), out.verdict
         (True, 'holds')
     """
-    table = json.loads(CALIBRATION.read_text()) if calibration is None else calibration
+    table = _table(calibration)
     constant, scatter = (table["kink" if has_kink(network) else "smooth"][name] for name in ("constant", "scatter"))
     rng = np.random.default_rng(0)  # fixed: a forecast is a function of what it is given
     strays = strays - strays.mean(axis=0, keepdims=True)
@@ -135,5 +141,35 @@ def forecast(
     moved = moved / (1 + moved)  # a mode strays by no more than its start
     # the two add where they agree in sign, and partly cancel where not
     total = np.abs(width + rng.choice([-1.0, 1.0], size=(DRAWS, 1)) * moved)
-    modes = np.quantile(total, QUANTILES, axis=0).T
-    return Forecast(modes, np.quantile(total.max(axis=1), QUANTILES), float((odds / (1 + odds)).max()))
+    return _summary(total, float((odds / (1 + odds)).max()))
+
+
+def forecast_of_networks(
+    gap: Complex[np.ndarray, "t k"], drifted: Complex[np.ndarray, "t k"], *, calibration: dict[str, Any] | None = None
+) -> Forecast:
+    """Quantiles of D_sup of networks whose initialisation is known.
+
+    Args:
+        gap: mean mode curves of their linear dynamics, less those of the theory.
+        drifted: what the first order of the movement of their kernels adds, mean over the networks.
+        calibration: `growth` g and `scatter` s under `drift`; None for those that ship.
+
+    Example:
+        >>> out = forecast_of_networks(np.full((9, 2), 0.01 + 0j), np.zeros((9, 2), complex))
+        >>> out.largest.round(12).tolist(), out.verdict
+        ([0.01, 0.01, 0.01], 'holds')
+    """
+    law = _table(calibration)["drift"]
+    size = float(np.abs(drifted).max())
+    drawn = np.exp(law["scatter"] * np.random.default_rng(0).normal(size=DRAWS))
+    factors = (1 + law["growth"] * size) * drawn
+    total = np.abs(gap[None] + factors[:, None, None] * drifted[None]).max(axis=1)
+    return _summary(total, (1 + law["growth"] * size) * size)
+
+
+def _table(calibration: dict[str, Any] | None) -> dict[str, Any]:
+    return json.loads(CALIBRATION.read_text()) if calibration is None else calibration
+
+
+def _summary(drawn: Float[np.ndarray, "r k"], lazy: float) -> Forecast:
+    return Forecast(np.quantile(drawn, QUANTILES, axis=0).T, np.quantile(drawn.max(axis=1), QUANTILES), lazy)

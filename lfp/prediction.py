@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, Int
 
 from lfp import _checks
+from lfp.drift import DESCENTS, LARGEST as LARGEST_DRIFT, drift
 from lfp.dynamics import Dynamics, GradientDescent, GradientFlow
 from lfp.fluctuations import fluctuations, network_spectrum
-from lfp.forecast import Forecast, forecast
+from lfp.forecast import Forecast, forecast, forecast_of_networks
 from lfp.momentum import HeavyBall, Nesterov
 from lfp.networks import Network, Params, TwoLayer
 from lfp.noise import batch_noise, frozen_spectrum
@@ -42,7 +43,8 @@ class Prediction(eqx.Module):
         name: which of the curves is the theory that is laid over the training.
         curves: predicted trajectories: `ntk` (infinite width), `lfp` (the LFP operator), `flow` (`ntk` with gradient
             flow in place of steps), `empirical` (exact linear dynamics of every network's kernel at initialisation, one
-            run a network); absent where one does not apply or costs too much.
+            run a network), `moving` (the same with the kernels that move, to first order); absent where one does not
+            apply or costs too much.
         band: sample trajectories of the theory for networks of this width; None where it costs too much.
         laziness: mean squared movement of a neuron that the theory needs by each step.
         rates: rate of each mode where the data has a symmetry.
@@ -134,15 +136,15 @@ def predict(
         True
     """
     _checks.choice("theory", theory, THEORIES)
-    n, own, frozen = len(problem.t), [], isinstance(law, Adam)
+    n, starts, own, frozen = len(problem.t), [], [], isinstance(law, Adam)
     if frozen and theory != "empirical":
         msg = f"theory={theory!r} with Adam, which has no linear law; allowed: 'empirical', an estimate"
         raise _checks.InputError(msg)
     if theory == "empirical":
         refuse_dense(n)
     if n <= LARGEST_EMPIRICAL or theory == "empirical":
-        start = initialise(network, problem.x.shape[1], seeds, seed, dtype)
-        own = [_own_spectrum(problem, network, params, law) for params in unstack(start)]
+        starts = unstack(initialise(network, problem.x.shape[1], seeds, seed, dtype))
+        own = [_own_spectrum(problem, network, params, law) for params in starts]
     analytic = None
     try:
         analytic = None if frozen else kernel(network)
@@ -152,7 +154,7 @@ def predict(
             raise
     reference = own[0] if infinite is None else infinite
     law = GradientDescent(1 / float(reference.rates.max())) if law is None else law
-    curves = {"empirical": _runs(problem, own, law, steps)} if own else {}
+    curves = _networks(problem, network, starts, own, law, steps) if own else {}
     if infinite is not None:
         curves["ntk"] = solve(problem, infinite, law, steps)
         if isinstance(law, GradientDescent | HeavyBall | Nesterov):  # momentum mu goes 1 / (1 - mu) times as far
@@ -194,6 +196,9 @@ def _expected(
     seeds: int,
 ) -> Forecast:
     """The forecast of D_sup, from what is known before training."""
+    if "moving" in curves:
+        mean = {name: probe(curve, problem).mean() for name, curve in curves.items()}
+        return forecast_of_networks(mean["empirical"] - mean[theory], mean["moving"] - mean["empirical"])
     around = next(curve for curve in (band, curves.get("empirical"), curves[theory]) if curve is not None)
     strays, gap = probe(around, problem).remaining, np.zeros((len(lazy), len(problem.modes)), complex)
     if theory == "lfp" and "ntk" in curves:
@@ -208,10 +213,23 @@ def _own_spectrum(problem: Problem, network: Network, params: Params, law: Dynam
     return network_spectrum(problem, network, params)
 
 
-def _runs(problem: Problem, own: list[GramSpectrum], law: Dynamics, steps: Int[np.ndarray, " t"]) -> Trajectory:
-    """The exact linear dynamics of the kernel of every network at its initialisation, one run a network."""
+def _networks(
+    problem: Problem,
+    network: Network,
+    starts: list[Params],
+    own: list[GramSpectrum],
+    law: Dynamics,
+    steps: Int[np.ndarray, " t"],
+) -> dict[str, Trajectory]:
+    """The linear dynamics of every network: of its kernel at initialisation, and of how that moves to first order."""
     values = np.concatenate([solve(problem, one, law, steps).values for one in own])
-    return Trajectory(np.asarray(steps), values, problem.x, {"kind": "theory", "spectrum": "empirical"})
+    meta = {"kind": "theory", "spectrum": "empirical"}
+    curves = {"empirical": Trajectory(np.asarray(steps), values, problem.x, meta)}
+    if len(problem.t) <= LARGEST_DRIFT and isinstance(law, DESCENTS):
+        pairs = zip(starts, own, strict=True)
+        added = np.stack([drift(problem, network, params, one, law, steps) for params, one in pairs])
+        curves["moving"] = Trajectory(np.asarray(steps), values + added, problem.x, {**meta, "kernel": "moving"})
+    return curves
 
 
 def _lfp(problem: Problem, network: Network, law: Dynamics, steps: Int[np.ndarray, " t"]) -> Trajectory:

@@ -37,7 +37,7 @@ ROWS = [
     ["choice", "spectra"],
     ["solution", "stationary", "partial", "rates", "noise", "sobolev"],
     ["solver", "content"],
-    ["probes", "generalization", "fluctuations", "forecast"],
+    ["probes", "generalization", "fluctuations", "forecast", "drift"],
     ["prediction"],
     ["compare"],
     ["plotting"],

@@ -1,0 +1,71 @@
+"""What laziness costs, to first order: against trained networks, and where it must vanish."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lfp import MLP, Circle, Custom, GradientDescent, HeavyBall, log_steps, sum_of_modes, train
+from lfp.drift import drift
+from lfp.fluctuations import network_spectrum
+from lfp.forecast import forecast_of_networks
+from lfp.prediction import unstack
+from lfp.solver import solve
+from lfp.training import initialise
+
+PROBLEM = sum_of_modes(Circle(), 16, [1, 2])
+STEPS = log_steps(120, 20)
+
+
+def _costs(network, law):
+    """Drift predicted, and training less linear dynamics, of one network."""
+    start = unstack(initialise(network, 2, 1, 3, jnp.float64))[0]
+    own = network_spectrum(PROBLEM, network, start)
+    run = train(network, PROBLEM, law, STEPS, seeds=1, seed=3, dtype=jnp.float64).trajectory.values[0]
+    return drift(PROBLEM, network, start, own, law, STEPS), run - solve(PROBLEM, own, law, STEPS).values[0]
+
+
+@pytest.mark.parametrize(
+    ("law", "share"), [(GradientDescent(0.2), 0.12), (HeavyBall(0.02, 0.9), 0.2)], ids=["gd", "heavy ball"]
+)
+def test_it_is_what_a_lazy_network_strays_by(law, share):
+    """Up to a tenth; of momentum, seen as a flow, a fifth. Control: without it all of that is missed."""
+    said, seen = _costs(MLP(128, 1, "tanh", alpha=20.0), law)
+    assert np.abs(said - seen).max() < share * np.abs(seen).max()
+    assert np.abs(seen).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_the_error_is_of_second_order():
+    """Ten times the scale: a tenth of the drift, a hundredth of what it misses."""
+    (said, seen), (lazier, found) = (_costs(MLP(128, 1, "tanh", alpha=a), GradientDescent(0.2)) for a in (10.0, 100.0))
+    order = np.log10(np.abs(said - seen).max() / np.abs(lazier - found).max())
+    assert np.log10(np.abs(said).max() / np.abs(lazier).max()) == pytest.approx(1, abs=0.1)
+    assert order > 1.7
+
+
+def test_a_model_that_is_linear_does_not_drift():
+    line = Custom(lambda key, dim: jax.random.normal(key, (dim,)), lambda p, x: x @ p, width=1)
+    start = line.init(jax.random.key(0), 2)
+    own = network_spectrum(PROBLEM, line, start)
+    assert np.abs(drift(PROBLEM, line, start, own, GradientDescent(0.5), STEPS)).max() < 1e-9
+
+
+def test_a_target_of_zero_moves_nothing():
+    nothing = sum_of_modes(Circle(), 16, [1], 1e-300)
+    network = MLP(16, 1, "tanh")
+    start = network.init(jax.random.key(0), 2)
+    own = network_spectrum(nothing, network, start)
+    assert np.abs(drift(nothing, network, start, own, GradientDescent(0.5), STEPS)).max() < 1e-200
+
+
+def test_the_interval_grows_with_the_drift():
+    """Known exactly without drift; its median is the first order where that is small, more where it is large."""
+    table = {"drift": {"growth": 6.0, "scatter": 0.5}}
+    gap = np.zeros((3, 1), complex)
+    small, large = (forecast_of_networks(gap, np.full((3, 1), size + 0j), calibration=table) for size in (1e-4, 0.1))
+    for out, size, factor in ((small, 1e-4, 1.0), (large, 0.1, 1.6)):
+        low, middle, high = out.largest / size / factor
+        assert middle == pytest.approx(1, rel=0.1)
+        assert high / low == pytest.approx(np.exp(2 * 1.645 * 0.5), rel=0.2)
+    assert (small.verdict, large.verdict) == ("holds", "fails")
