@@ -15,7 +15,8 @@ import numpy as np
 
 import lfp
 from lfp import plotting
-from lfp.forecast import CALIBRATION, HOLDS_BELOW, has_kink, response
+from lfp.forecast import CALIBRATION, HOLDS_BELOW, Forecast, forecast_of_networks, has_kink, response
+from lfp.prediction import parts
 from lfp.probes import probe
 from lfp.problems import Problem
 
@@ -79,11 +80,14 @@ def measure(c: Config) -> dict:
     training = lfp.train(network, problem, law, looks, **ensemble).trajectory
     report = lfp.compare(prediction, training)
     spread = probe(prediction.band, problem).spread()
+    mean = {name: probe(curve, problem).mean() for name, curve in prediction.curves.items()}
     return {
         "config": asdict(c),
         "kind": "kink" if has_kink(network) else "smooth",
         "reach": response(spread, prediction.laziness, network, SEEDS).tolist(),
         "lazy": [row["empirical_vs_training"] for row in report.modes],
+        "gap": parts(mean["empirical"] - mean["ntk"]).tolist(),
+        "drifted": parts(mean["moving"] - mean["empirical"]).tolist(),
         "modes": [row["d_sup"] for row in report.modes],
         "expected": prediction.forecast.modes.tolist(),
         "d_sup": report.d_sup,
@@ -113,15 +117,37 @@ def read(folder: Path) -> list[dict]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
+def again(run: dict, growth: float, scatter: float) -> Forecast:
+    """The forecast of a stored run with other constants."""
+    gap, drifted = (np.array(run[name]) @ np.array([1, 1j]) for name in ("gap", "drifted"))
+    return forecast_of_networks(gap, drifted, calibration={"drift": {"growth": growth, "scatter": scatter}})
+
+
 def calibrate(folder: Path) -> None:
-    """Median and scatter of x / R of the mode that laziness cost most, where that was between 1e-3 and 1."""
-    found = {}
+    """The constants of both laws of laziness.
+
+    Of the drift: the growth with which as many runs lie above the median as below, then the least scatter with which
+    95 % lie inside. Of many points: median and scatter of x / R of the mode that laziness cost most, where that was
+    between 1e-3 and 1.
+    """
+    runs, found = read(folder), {}
     for kind in ("kink", "smooth"):
-        pairs = [(max(r["lazy"]), r["reach"][int(np.argmax(r["lazy"]))]) for r in read(folder) if r["kind"] == kind]
+        pairs = [(max(r["lazy"]), r["reach"][int(np.argmax(r["lazy"]))]) for r in runs if r["kind"] == kind]
         logs = [np.log(lazy / (1 - lazy) / reach) for lazy, reach in pairs if 1e-3 < lazy < 1]
         low, middle, high = np.quantile(logs, [0.16, 0.5, 0.84])
         found[kind] = {"constant": round(float(np.exp(middle)), 3), "scatter": round(float(high - low) / 2, 3)}
         print(kind, len(logs), "runs", found[kind])
+    telling = [r for r in runs if max(r["lazy"]) > 1e-2]
+    growths = np.arange(0.0, 20.5, 0.5)
+    above = [np.mean([r["d_sup"] > again(r, g, 0.5).largest[1] for r in telling]) for g in growths]
+    growth = float(growths[np.argmin(np.abs(np.array(above) - 0.5))])
+    for scatter in np.arange(0.1, 2.0, 0.05):
+        ends = np.array([again(r, growth, scatter).largest for r in runs])
+        measured = np.array([r["d_sup"] for r in runs])
+        if ((ends[:, 0] <= measured) & (measured <= ends[:, 2])).mean() >= 0.95:
+            break
+    found["drift"] = {"growth": growth, "scatter": round(float(scatter), 2)}
+    print("drift", len(telling), "telling runs of", len(runs), found["drift"])
     CALIBRATION.write_text(json.dumps(found) + "\n")
 
 

@@ -3,8 +3,9 @@
 Two causes add up. The kernel at finite width strays from its limit, and it moves while it learns.
 
 Up to `drift.LARGEST` points both are computed for the very networks that will be trained, from their initialisation:
-the first exactly (linear dynamics of their kernels), the second to first order (`drift.py`). What the next orders add
-to the size S of the second is the factor (1 + g S) exp(s xi), xi standard normal, with g and s fitted.
+the first exactly (linear dynamics of their kernels), the second to first order (`drift.py`). What the next orders make
+of the size S of the second is the factor (1 + g S) exp(s xi), xi standard normal, with g and s fitted, and in a quarter
+of the draws the other sign; rounding and the looks leave 3 % of the whole.
 
 Beyond, the first is drawn from the spread of the kernel of single neurons, without any calibration, and the second
 follows from the laziness. A neuron moves by delta = sqrt(laziness); what that does to the
@@ -37,6 +38,7 @@ from lfp.networks import Custom, Network
 HOLDS_BELOW = 0.05
 QUANTILES = (0.05, 0.5, 0.95)
 DRAWS = 512
+TURNED, FLOOR = 0.25, 0.03
 CALIBRATION = Path(__file__).with_name("calibration.json")
 
 
@@ -156,15 +158,23 @@ def forecast_of_networks(
 
     Example:
         >>> out = forecast_of_networks(np.full((9, 2), 0.01 + 0j), np.zeros((9, 2), complex))
-        >>> out.largest.round(12).tolist(), out.verdict
-        ([0.01, 0.01, 0.01], 'holds')
+        >>> bool(abs(out.largest[1] - 0.01) < 1e-3), out.verdict
+        (True, 'holds')
     """
-    law = _table(calibration)["drift"]
+    law, rng = _table(calibration)["drift"], np.random.default_rng(0)
+    gap, drifted = _bounded(gap), _bounded(drifted)
     size = float(np.abs(drifted).max())
-    drawn = np.exp(law["scatter"] * np.random.default_rng(0).normal(size=DRAWS))
-    factors = (1 + law["growth"] * size) * drawn
+    sign = np.where(rng.random(DRAWS) < TURNED, -1, 1)
+    factors = sign * (1 + law["growth"] * size) * np.exp(law["scatter"] * rng.normal(size=DRAWS))
     total = np.abs(gap[None] + factors[:, None, None] * drifted[None]).max(axis=1)
+    total = total * np.exp(FLOOR * rng.normal(size=(DRAWS, 1)))
     return _summary(total, (1 + law["growth"] * size) * size)
+
+
+def _bounded(values: Complex[np.ndarray, "t k"]) -> Complex[np.ndarray, "t k"]:
+    """No more than the start of the mode: a network whose own kernel is beyond the limit of stability bounces."""
+    size = np.abs(values)
+    return np.where(size <= 1, values, values / np.where(size > 0, size, 1.0))
 
 
 def _table(calibration: dict[str, Any] | None) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def test_a_target_of_zero_moves_nothing():
 
 
 def test_the_interval_grows_with_the_drift():
-    """Known exactly without drift; its median is the first order where that is small, more where it is large."""
+    """Its median is the first order where that is small, more where it is large."""
     table = {"drift": {"growth": 6.0, "scatter": 0.5}}
     gap = np.zeros((3, 1), complex)
     small, large = (forecast_of_networks(gap, np.full((3, 1), size + 0j), calibration=table) for size in (1e-4, 0.1))
