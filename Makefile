@@ -14,7 +14,7 @@ PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(H
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p; done))
 JAX_TESTS := tests/test_neural_tangents.py $(wildcard tests/test_ntk.py)
 
-.PHONY: demo test test-slow test-jax lint format coverage env clean
+.PHONY: demo test test-slow test-jax smoke docs lint format coverage env clean
 
 demo: env
 	$(BIN)/lfp overlay --out demo
@@ -25,10 +25,17 @@ test: lint
 test-slow: env
 	$(BIN)/pytest -m slow
 
+# Every experiment with small settings.
+smoke: env
+	$(BIN)/lfp experiment run all --smoke --out $(or $(OUT),$(shell mktemp -d))
+
+docs: .venv/docs-stamp
+	$(BIN)/mkdocs build --strict --quiet --site-dir site
+
 test-jax: env
 	@$(MAKE) --no-print-directory test-jax-$(JAX_OLDEST) JAX_PYTHON=$(PYTHON)
 	@$(if $(PYTHON_NEWER),$(MAKE) --no-print-directory test-jax-$(JAX_NEWEST) JAX_PYTHON=$(PYTHON_NEWER),\
-		echo "JAX $(JAX_NEWEST) wants Python 3.12 and none was found: the pinned JAX instead" && $(BIN)/pytest -q $(JAX_TESTS))
+		echo "JAX $(JAX_NEWEST) wants Python 3.12 and none was found: the pinned JAX instead" && $(BIN)/pytest -q -m "" $(JAX_TESTS))
 
 test-jax-%: .venv-jax-%/stamp
 	@echo "JAX $*:"
@@ -55,6 +62,10 @@ env: .venv/stamp
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -r requirements-tested.txt -e .
 	@touch $@
 
+.venv/docs-stamp: requirements-docs.txt .venv/stamp
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -r requirements-docs.txt
+	@touch $@
+
 # The resolver of `uv pip` reads [tool.uv] of this folder, which keeps TensorFlow out here too.
 .venv-jax-%/stamp: pyproject.toml .venv/stamp
 	@echo "building .venv-jax-$*"
@@ -65,5 +76,5 @@ env: .venv/stamp
 .PRECIOUS: .venv-jax-%/stamp
 
 clean:
-	rm -rf .venv .venv-jax-* .pytest_cache .ruff_cache .coverage htmlcov demo
+	rm -rf .venv .venv-jax-* .pytest_cache .ruff_cache .coverage htmlcov demo site
 	find . -name __pycache__ -prune -exec rm -rf {} +
