@@ -1,14 +1,15 @@
 """What laziness will cost, computed before training: the kernel along the path that the linear theory predicts.
 
-Linear theory knows where the weights go, d_s = J^T c_s / alpha^2 with K c_s = f_s. A network that stands there has
-another kernel, and to first order in that movement its residual u follows
+Training is d' = J(theta_0 + d)^T u, u' = -K(theta_0 + d) P u for the displacement d of the weights and the residual u
+(the neural tangent hierarchy, arXiv 1909.08156, is its expansion). Linear theory freezes J and K. Its path, put into J
+and K, gives a better one: the iteration of Picard. No step is trained: a network is looked at in LOOKS places of the
+path, its kernel is interpolated between them.
 
-    u' = -K(theta_0 + d_s) P u
-
-(the neural tangent hierarchy, arXiv 1909.08156, cut after its second equation: the kernel moves as the frozen one
-says). No step is trained: the network is looked at in LOOKS places, and its kernel interpolated between them.
+One iterate holds the first order in d. With a smooth activation and antisymmetric initialisation that order cancels,
+and only the second iterate holds the next one whole.
 """
 
+from functools import partial
 from itertools import pairwise
 
 import jax
@@ -26,7 +27,7 @@ from lfp.shrinkage import WeightDecay
 from lfp.spectra import GramSpectrum, gram_spectrum
 
 DESCENTS = (GradientDescent, GradientFlow, HeavyBall, Nesterov, Scheduled, WeightDecay)
-LARGEST = 256  # points: every network is looked at LOOKS times, each time an n x n kernel
+LARGEST = 256  # points: every network is looked at LOOKS times an iterate, each time an n x n kernel
 LOOKS = 3
 BINS = 12  # kernels that are taken apart: one for every twelfth of the way
 
@@ -38,6 +39,7 @@ def drift(
     frozen: GramSpectrum,
     dynamics: Dynamics,
     steps: Int[np.ndarray, " t"],
+    iterates: int = 2,
 ) -> Float[np.ndarray, "t n"]:
     """f_s with the kernel that moves, less f_s with the frozen one, at the data.
 
@@ -50,9 +52,10 @@ def drift(
         frozen: the spectrum of its kernel there.
         dynamics: the law of the optimiser, one of `DESCENTS`.
         steps: steps at which to look, increasing from 0.
+        iterates: of Picard.
 
     Returns:
-        First order in the movement: right where it is small, less than the truth where it is not.
+        Right where the movement is small, of the right size where it is not.
 
     Example:
         >>> from lfp.domains import Circle
@@ -68,33 +71,19 @@ def drift(
         True
     """
     root = np.sqrt(np.asarray(frozen.weights))
-    start = root * problem.y
-    moves, size = _path(frozen, start, dynamics, steps)
+    start, x = root * problem.y, jnp.asarray(problem.x)
+    params = jax.tree.map(lambda leaf: leaf.astype(x.dtype), params)
     law, clock = _pace(dynamics, frozen.rates, steps)
-    spectra = _along(problem, network, params, frozen, moves, size)
-    u, strayed = start, [np.zeros_like(start)]
-    still = np.clip(np.asarray(law.factor(frozen.rates, jnp.asarray(clock))), -1, 1)
-    own = np.asarray(frozen.vectors)
-    for j, (before, after) in enumerate(pairwise(clock), 1):
-        place = (size[j - 1] + size[j]) / 2 / max(size.max(), np.finfo(float).tiny)
-        now = spectra[min(int(place * BINS), BINS - 1)]
-        basis = np.asarray(now.vectors)
-        # where the kernel grows beyond the limit of stability, training bounces: no mode grows for long
-        left = np.clip(np.asarray(law.factor(now.rates, jnp.asarray([after - before])))[0], -1, 1)
-        u = basis @ (left * (basis.T @ u))
-        strayed.append(own @ (still[j] * (own.T @ start)) - u)
-    return np.stack(strayed) / root
-
-
-def _path(
-    frozen: GramSpectrum, start: Float[np.ndarray, " n"], dynamics: Dynamics, steps: Int[np.ndarray, " t"]
-) -> tuple[Float[np.ndarray, "t n"], Float[np.ndarray, " t"]]:
-    """P^(-1/2) c_s, and how far the weights have gone: sqrt(c_s^T K c_s)."""
-    rates, vectors = np.asarray(frozen.rates), np.asarray(frozen.vectors)
-    learned = np.asarray(dynamics.learned(frozen.rates, jnp.asarray(steps, rates.dtype)))
-    real = rates > float(frozen.noise_floor)
-    moves = np.where(real, learned / np.where(real, rates, 1.0), 0.0) * (vectors.T @ start)
-    return moves @ vectors.T, np.sqrt(moves**2 @ rates)
+    still, sums = _walk([frozen], law, clock, start, np.zeros(len(clock)))
+    moving, bent = still, [params] * (LOOKS + 1)
+    for _ in range(iterates):
+        size = np.sqrt(np.maximum(np.einsum("ti,ti->t", sums, start[None] - moving), 0))  # |d| = sqrt(c^T K c) = c^T f
+        size = np.maximum.accumulate(size)
+        looks = [int(np.argmax(size >= share * size.max())) for share in np.linspace(0, 1, LOOKS + 1)]
+        bent = _places(network, bent, x, root * sums[looks] / network.alpha**2)
+        kernels = [empirical_kernel(network, place, x) for place in bent]
+        moving, sums = _walk(_between(kernels, size[looks], frozen), law, clock, start, size / max(size.max(), 1e-300))
+    return (still - moving) / root
 
 
 def _pace(
@@ -107,24 +96,47 @@ def _pace(
     return GradientFlow(1.0), np.asarray(dynamics.learned(slow, jnp.asarray(steps, rates.dtype))[:, 0] / slow[0])
 
 
-def _along(
-    problem: Problem,
-    network: Network,
-    params: Params,
-    frozen: GramSpectrum,
-    moves: Float[np.ndarray, "t n"],
-    size: Float[np.ndarray, " t"],
+def _walk(
+    spectra: list[GramSpectrum],
+    law: Dynamics,
+    clock: Float[np.ndarray, " t"],
+    start: Float[np.ndarray, " n"],
+    place: Float[np.ndarray, " t"],
+) -> tuple[Float[np.ndarray, "t n"], Float[np.ndarray, "t n"]]:
+    """P^(1/2) u and its integral over flow time, with the kernel of the place from 0 to 1 at which the weights are."""
+    residuals, sums = [start], [np.zeros_like(start)]
+    for j, (before, after) in enumerate(pairwise(clock), 1):
+        now = spectra[min(int((place[j - 1] + place[j]) / 2 * len(spectra)), len(spectra) - 1)]
+        rates, basis = np.asarray(now.rates), np.asarray(now.vectors)
+        # where the kernel grows beyond the limit of stability, training bounces: no mode grows for long
+        left = np.clip(np.asarray(law.factor(now.rates, jnp.asarray([after - before])))[0], -1, 1)
+        real = rates > float(now.noise_floor)
+        gone = np.where(real, (1 - left) / np.where(real, rates, 1.0), float(law.lr) * (after - before))
+        part = basis.T @ residuals[-1]
+        sums.append(sums[-1] + basis @ (gone * part))
+        residuals.append(basis @ (left * part))
+    return np.stack(residuals), np.stack(sums)
+
+
+def _places(
+    network: Network, bent: list[Params], x: Float[Array, "n d"], sums: Float[np.ndarray, "l n"]
+) -> list[Params]:
+    """Where the weights are at the looks: the integral of J^T u along the places of the iterate before."""
+    add = partial(jax.tree.map, jnp.add)
+
+    def pull(at: Params, c: Float[np.ndarray, " n"]) -> Params:
+        return jax.vjp(lambda p: network.apply(p, x), at)[1](jnp.asarray(c))[0]
+
+    places = [bent[0]]
+    for before, after, change in zip(bent, bent[1:], np.diff(sums, axis=0), strict=False):
+        places.append(add(places[-1], add(pull(before, change / 2), pull(after, change / 2))))
+    return places
+
+
+def _between(
+    kernels: list[Float[Array, "n n"]], where: Float[np.ndarray, " l"], frozen: GramSpectrum
 ) -> list[GramSpectrum]:
     """Spectra of the kernel in the middle of every bin of the way, interpolated between the looks."""
-    x, root = jnp.asarray(problem.x), jnp.sqrt(frozen.weights)
-    params = jax.tree.map(lambda leaf: leaf.astype(x.dtype), params)
-    looks = np.unique([int(np.argmax(size >= share * size.max())) for share in np.linspace(0, 1, LOOKS + 1)[1:]])
-    _, pull = jax.vjp(lambda p: network.apply(p, x), params)
-    grams = [jnp.asarray(((frozen.vectors * frozen.rates[None, :]) @ frozen.vectors.T) / jnp.outer(root, root))]
-    for look in looks:
-        (moved,) = pull(root * jnp.asarray(moves[look]) / network.alpha**2)
-        grams.append(empirical_kernel(network, jax.tree.map(jnp.add, params, moved), x))
-    places, stacked = np.concatenate([[0.0], size[looks]]), jnp.stack(grams)
-    middles = (np.arange(BINS) + 0.5) / BINS * size.max()
-    shares = np.stack([np.interp(middles, places, row) for row in np.eye(len(places))], axis=1)
-    return [gram_spectrum(jnp.tensordot(jnp.asarray(one), stacked, 1), frozen.weights) for one in shares]
+    middles = (np.arange(BINS) + 0.5) / BINS * where[-1]
+    shares = np.stack([np.interp(middles, where, row) for row in np.eye(len(where))], axis=1)
+    return [gram_spectrum(jnp.tensordot(jnp.asarray(one), jnp.stack(kernels), 1), frozen.weights) for one in shares]

@@ -3,9 +3,9 @@
 Two causes add up. The kernel at finite width strays from its limit, and it moves while it learns.
 
 Up to `drift.LARGEST` points both are computed for the very networks that will be trained, from their initialisation:
-the first exactly (linear dynamics of their kernels), the second to first order (`drift.py`). What the next orders make
-of the size S of the second is the factor (1 + g S) exp(s xi), xi standard normal, with g and s fitted, and in a quarter
-of the draws the other sign; rounding and the looks leave 3 % of the whole.
+the first exactly (linear dynamics of their kernels), the second to the order that does not cancel (`drift.py`). What
+the next orders make of its size S is the factor (1 + g S) exp(s xi), xi standard normal, with g and s fitted for each
+kind of activation, and in a quarter of the draws the other sign; rounding and the looks leave 3 % of the whole.
 
 Beyond, the first is drawn from the spread of the kernel of single neurons, without any calibration, and the second
 follows from the laziness. A neuron moves by delta = sqrt(laziness); what that does to the
@@ -73,6 +73,10 @@ def has_kink(network: Network) -> bool:
     return isinstance(network, Custom) or found is None or bool(found.kinks) or found.name in ("relu", "leaky_relu")
 
 
+def _kind(network: Network) -> str:
+    return "kink" if has_kink(network) else "smooth"
+
+
 def response(
     spread: Float[np.ndarray, "t k"], laziness: Float[np.ndarray, " t"], network: Network, seeds: int
 ) -> Float[np.ndarray, " k"]:
@@ -128,7 +132,7 @@ def forecast(
         (True, 'holds')
     """
     table = _table(calibration)
-    constant, scatter = (table["kink" if has_kink(network) else "smooth"][name] for name in ("constant", "scatter"))
+    constant, scatter = (table[_kind(network)][name] for name in ("constant", "scatter"))
     rng = np.random.default_rng(0)  # fixed: a forecast is a function of what it is given
     strays = strays - strays.mean(axis=0, keepdims=True)
     count = len(strays)
@@ -147,21 +151,27 @@ def forecast(
 
 
 def forecast_of_networks(
-    gap: Complex[np.ndarray, "t k"], drifted: Complex[np.ndarray, "t k"], *, calibration: dict[str, Any] | None = None
+    gap: Complex[np.ndarray, "t k"],
+    drifted: Complex[np.ndarray, "t k"],
+    network: Network,
+    *,
+    calibration: dict[str, Any] | None = None,
 ) -> Forecast:
     """Quantiles of D_sup of networks whose initialisation is known.
 
     Args:
         gap: mean mode curves of their linear dynamics, less those of the theory.
-        drifted: what the first order of the movement of their kernels adds, mean over the networks.
-        calibration: `growth` g and `scatter` s under `drift`; None for those that ship.
+        drifted: what the movement of their kernels adds (`drift`), mean over the networks.
+        network: for its kind of activation.
+        calibration: `growth` g and `scatter` s under `drift` by kind of activation; None for those that ship.
 
     Example:
-        >>> out = forecast_of_networks(np.full((9, 2), 0.01 + 0j), np.zeros((9, 2), complex))
+        >>> from lfp.networks import TwoLayer
+        >>> out = forecast_of_networks(np.full((9, 2), 0.01 + 0j), np.zeros((9, 2), complex), TwoLayer(8))
         >>> bool(abs(out.largest[1] - 0.01) < 1e-3), out.verdict
         (True, 'holds')
     """
-    law, rng = _table(calibration)["drift"], np.random.default_rng(0)
+    law, rng = _table(calibration)["drift"][_kind(network)], np.random.default_rng(0)
     gap, drifted = _bounded(gap), _bounded(drifted)
     size = float(np.abs(drifted).max())
     sign = np.where(rng.random(DRAWS) < TURNED, -1, 1)

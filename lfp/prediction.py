@@ -14,7 +14,7 @@ from lfp import _checks
 from lfp.drift import DESCENTS, LARGEST as LARGEST_DRIFT, drift
 from lfp.dynamics import Dynamics, GradientDescent, GradientFlow
 from lfp.fluctuations import fluctuations, network_spectrum
-from lfp.forecast import Forecast, forecast, forecast_of_networks
+from lfp.forecast import Forecast, forecast, forecast_of_networks, has_kink
 from lfp.momentum import HeavyBall, Nesterov
 from lfp.networks import Network, Params, TwoLayer
 from lfp.noise import batch_noise, frozen_spectrum
@@ -198,7 +198,7 @@ def _expected(
     """The forecast of D_sup, from what is known before training."""
     if "moving" in curves:
         mean = {name: probe(curve, problem).mean() for name, curve in curves.items()}
-        return forecast_of_networks(mean["empirical"] - mean[theory], mean["moving"] - mean["empirical"])
+        return forecast_of_networks(mean["empirical"] - mean[theory], mean["moving"] - mean["empirical"], network)
     around = next(curve for curve in (band, curves.get("empirical"), curves[theory]) if curve is not None)
     strays, gap = probe(around, problem).remaining, np.zeros((len(lazy), len(problem.modes)), complex)
     if theory == "lfp" and "ntk" in curves:
@@ -227,7 +227,8 @@ def _networks(
     curves = {"empirical": Trajectory(np.asarray(steps), values, problem.x, meta)}
     if len(problem.t) <= LARGEST_DRIFT and isinstance(law, DESCENTS):
         pairs = zip(starts, own, strict=True)
-        added = np.stack([drift(problem, network, params, one, law, steps) for params, one in pairs])
+        order = 1 if has_kink(network) else 2  # with a kink the first order does not cancel
+        added = np.stack([drift(problem, network, params, one, law, steps, order) for params, one in pairs])
         curves["moving"] = Trajectory(np.asarray(steps), values + added, problem.x, {**meta, "kernel": "moving"})
     return curves
 
