@@ -210,7 +210,8 @@ def _show(result: dict[str, Any], out: Path) -> None:
     for head in columns.values():
         table.add_column(head, justify="right")
     for row in result["modes"]:
-        table.add_row(*("-" if row[key] is None else f"{row[key]:.4g}" for key in columns))
+        numbers = ("-" if row[key] is None else f"{row[key]:.4g}" for key in list(columns)[1:])
+        table.add_row(str(row["mode"]), *numbers)
     console = Console()
     console.print(table)
     console.print(f"{result['verdict']}: {result['reason']}", highlight=False)

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from lfp import plotting, results
-from lfp.prediction import Prediction, parts
-from lfp.probes import probe
+from lfp.prediction import Prediction
 from lfp.trajectory import Trajectory
 
 
@@ -24,13 +23,13 @@ def curves(prediction: Prediction, training: Trajectory) -> Any:
         >>> sorted(curves(guess, guess.theory).f_theory.dims)
         ['point', 'theory_run', 'theory_step']
     """
-    measured = probe(training, prediction.problem).remaining
+    last, measured = prediction.probe(training, prediction.problem).labelled()
     theory = prediction.to_xarray().rename(run="theory_run", step="theory_step", f="f_theory")
     return theory.rename(remaining="remaining_theory").assign(
         step=training.steps,
         run=np.arange(len(training.values)),
         f_training=(("run", "step", "point"), training.values),
-        remaining_training=(("run", "step", "mode", "part"), parts(measured)),
+        remaining_training=(("run", "step", "mode", last), measured),
     )
 
 
@@ -50,7 +49,7 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory) -> None:
         >>> sorted(path.stem for path in folder.glob("*.png"))
         ['heatmap', 'overlay', 'snapshots']
     """
-    data = prediction.problem
+    data, probe = prediction.problem, prediction.probe
     theory, measured = (probe(one, data) for one in (prediction.theory, training))
     band = None if prediction.band is None else probe(prediction.band, data)
     looks = np.unique(np.linspace(len(training.steps) / 3, len(training.steps) - 1, 4).astype(int))
