@@ -263,7 +263,7 @@ def run(
     drift = kernel_drift(network, trained.start, trained.end, data.x)
     save(folder / "curves.nc", curves(prediction, trained.trajectory))
     if len(trained.trajectory.steps) > 1:  # interrupted at once: nothing to draw
-        draw(folder, prediction, trained.trajectory)
+        draw(folder, prediction, trained.trajectory, report)
     result = {
         **{key: getattr(report, key) for key in ("verdict", "forecast", "reason", "modes", "d_sup", "laziness")},
         "d_sup_expected": None if report.expected is None else report.expected.largest.tolist(),

@@ -18,7 +18,17 @@ from lfp.problems import scan_line
 from lfp.trajectory import Trajectory
 
 SMALL = ["--width", "256", "--points", "16", "--modes", "1,2", "--steps", "30", "--snapshots", "10", "--seeds", "2"]
-FILES = ["config.json", "curves.nc", "heatmap.png", "heatmap.svg", "overlay.png", "overlay.svg", "result.json"]
+FILES = [
+    "budget.png",
+    "budget.svg",
+    "config.json",
+    "curves.nc",
+    "heatmap.png",
+    "heatmap.svg",
+    "overlay.png",
+    "overlay.svg",
+    "result.json",
+]
 FILES += ["snapshots.png", "snapshots.svg", "theory.nc"]
 
 
