@@ -189,7 +189,7 @@ class FilterProbe(Probe):
         >>> low = Trajectory(np.array([0, 1]), np.stack([0 * p.t, np.sin(p.t)])[None], p.x)
         >>> curves = FilterProbe((3,))(low, p)
         >>> curves.modes.tolist(), curves.size().round(2).tolist()
-        (['low 3', 'high 3'], [[1.0, 1.0], [0.02, 1.0]])
+        (['low 3', 'high 3'], [[1.0, 1.0], [0.01, 1.0]])
     """
 
     cutoffs: tuple[int, ...]

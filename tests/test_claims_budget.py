@@ -1,11 +1,9 @@
 """Layers of the error answer to their knobs, each with its exponent (docs/dynamics.md). Minutes: `make test-slow`."""
 
-from dataclasses import replace
-
-import numpy as np
+import jax.numpy as jnp
 import pytest
 
-from lfp import Circle, Gaussian, Line, Trajectory, TwoLayer, log_steps, predict, sum_of_modes
+from lfp import MLP, Circle, Gaussian, Line, Trajectory, TwoLayer, log_steps, predict, sum_of_modes, train
 from lfp.overlay import Overlay
 from lfp.probes import sup_distance
 from lfp.sweep import run, slope_errors, slopes
@@ -13,23 +11,24 @@ from lfp.sweep import run, slope_errors, slopes
 pytestmark = pytest.mark.slow
 
 WITHIN = 0.2
-SMALL = Overlay(points=16, modes="1-3", steps=300, snapshots=30)
 
 
 def exponents(rows, names):
-    """Exponents and their standard errors, printed."""
+    """Exponents and their standard errors, as a sweep fits them; printed."""
     powers, errors = slopes(rows, names), slope_errors(rows, names)
-    for layer, power in powers.items():
-        print(f"\n{layer}: " + ", ".join(f"{n} {power[n]:.3f} +- {errors[layer][n]:.3f}" for n in power), end="")
+    print("\nexponents", powers, "\nstandard errors", errors)
     return powers, errors
 
 
-def swept(settings, axes, folder):
-    """The exponents that `lfp overlay --sweep` finds."""
-    found = run(settings, axes, folder, say=lambda _: None)
-    for row in found["points"]:
-        print("\n", {key: value for key, value in row.items() if key != "d_sup_expected"}, end="")
-    return exponents(found["points"], [axis.partition("=")[0] for axis in axes])
+def layers(network, seeds, dtype=jnp.float32):
+    """The layers of one configuration as an overlay measures them, largest over the modes, under its settings."""
+    problem, looks = sum_of_modes(Circle(), 16, [1, 2, 3]), log_steps(300, 30)
+    prediction = predict(problem, network, looks, theory="empirical", seeds=seeds, dtype=dtype)
+    training = train(network, problem, prediction.law, looks, seeds=seeds, dtype=dtype).trajectory
+    row = {"width": network.width, "alpha": network.alpha}
+    row |= {name: float(values.max()) for name, values in prediction.layers(training).items()}
+    print("\n", row, end="")
+    return row
 
 
 def test_operator_against_kernel():
@@ -61,11 +60,11 @@ def test_kernel_against_its_limit():
     problem, rows = sum_of_modes(Circle(), 16, [1, 2, 3]), []
     for width, alpha in [(w, a) for w in (256, 1024, 4096) for a in (1.0, 50.0)]:
         made = predict(problem, TwoLayer(width, alpha=alpha), log_steps(300, 30), theory="empirical", seeds=32)
-        for seed, values in enumerate(made.theory.values):
+        for values in made.theory.values:
             one = Trajectory(made.theory.steps, values[None], problem.x)
             layer = float(sup_distance(made.curves["ntk"], one, problem).max())
-            rows.append({"width": width, "alpha": alpha, "seed": seed, "ntk_vs_empirical": layer})
-    powers, errors = exponents(rows, ["width", "alpha", "seed"])
+            rows.append({"width": width, "alpha": alpha, "ntk_vs_empirical": layer})
+    powers, errors = exponents(rows, ["width", "alpha"])
     power, error = powers["ntk_vs_empirical"], errors["ntk_vs_empirical"]
     assert power["width"] == pytest.approx(-0.5, abs=WITHIN)
     assert power["alpha"] == pytest.approx(0, abs=0.01)  # the kernel at initialisation does not know alpha
@@ -76,17 +75,19 @@ def test_kernel_against_its_limit():
 def test_flow_against_steps(tmp_path):
     """eta^1; the layers of the kernel stay where they are, for the looks reach the same flow times (control)."""
     settings = Overlay(points=16, modes="1-2", steps=2400, snapshots=80, width=64, seeds=1)
-    powers, errors = swept(settings, ["lr=0.025,0.05,0.1,0.2"], tmp_path)
+    found = run(settings, ["lr=0.025,0.05,0.1,0.2"], tmp_path, say=lambda _: None)
+    powers, errors = exponents(found["points"], ["lr"])
+    assert powers == found["slopes"]
     assert powers["flow_vs_steps"]["lr"] == pytest.approx(1, abs=WITHIN)
     assert powers["flow_vs_steps"]["lr"] > 5 * errors["flow_vs_steps"]["lr"]
     for layer in ("lfp_vs_ntk", "ntk_vs_empirical"):
         assert powers[layer]["lr"] == pytest.approx(0, abs=WITHIN)
 
 
-def test_laziness_with_a_kink(tmp_path):
+def test_laziness_with_a_kink():
     """alpha^-1 m^-1/2, means of twenty networks; the exponents of smooth activations are excluded (control)."""
-    axes = ["width=2048,4096,8192", "alpha=4,8,16"]
-    powers, errors = swept(replace(SMALL, seeds=20), axes, tmp_path)
+    rows = [layers(TwoLayer(w, "relu", alpha=a), 20) for w in (2048, 8192) for a in (4.0, 8.0, 16.0)]
+    powers, errors = exponents(rows, ["width", "alpha"])
     power, error = powers["empirical_vs_training"], errors["empirical_vs_training"]
     assert power["alpha"] == pytest.approx(-1, abs=WITHIN)
     assert power["width"] == pytest.approx(-0.5, abs=WITHIN)
@@ -95,22 +96,20 @@ def test_laziness_with_a_kink(tmp_path):
     assert powers["ntk_vs_empirical"]["alpha"] == pytest.approx(0, abs=0.01)
 
 
-def test_laziness_of_smooth_activations(tmp_path):
-    """tanh, antisymmetric: alpha^-2 m^-1, the mean of five networks; without antisymmetry alpha^-1 (control).
+def test_laziness_of_smooth_activations():
+    """tanh, antisymmetric: alpha^-2 m^-1, means of five networks; without antisymmetry alpha^-1 (control).
 
     A neuron moves by delta ~ alpha^-1 m^-1/2. What that does to its kernel to first order is odd in its output weight,
     and cancels between a and -a; the second order does not: delta^2.
     """
-    settings = replace(SMALL, activation="tanh", x64=True)
-    powers, errors = swept(settings, ["width=256,1024,4096", "alpha=3,10,30"], tmp_path / "pairs")
+    grid = [(w, a) for w in (256, 4096) for a in (3.0, 10.0, 30.0)]
+    powers, errors = exponents(
+        [layers(TwoLayer(w, "tanh", alpha=a), 5, jnp.float64) for w, a in grid], ["width", "alpha"]
+    )
     power, error = powers["empirical_vs_training"], errors["empirical_vs_training"]
     assert power["alpha"] == pytest.approx(-2, abs=WITHIN)
     assert power["width"] == pytest.approx(-1, abs=WITHIN)
     assert power["alpha"] + 2 * error["alpha"] < -1
     assert power["width"] + 2 * error["width"] < -0.5
-    alone = replace(settings, parametrization="ntk", width=1024)
-    found = run(alone, ["alpha=10,30"], tmp_path / "alone", say=lambda _: None)["points"]
-    layers = np.array([row["empirical_vs_training"] for row in found])
-    slope = float(np.diff(np.log(layers))[0] / np.log(3))
-    print(f"\nwithout pairs: alpha {slope:.3f}")
-    assert slope == pytest.approx(-1, abs=WITHIN)
+    alone = exponents([layers(MLP(1024, 1, "tanh", alpha=a), 5, jnp.float64) for a in (10.0, 30.0)], ["alpha"])[0]
+    assert alone["empirical_vs_training"]["alpha"] == pytest.approx(-1, abs=WITHIN)
