@@ -110,8 +110,8 @@ def density_weights(turns: Float[np.ndarray, "n d"], frequencies: Int[np.ndarray
         frequencies: k, with -k for every k.
 
     Example:
-        >>> density_weights(np.array([[0.0], [0.1], [0.5]]), box(1, 1)).round(3).tolist()
-        [0.0, 0.5, 0.5]
+        >>> density_weights(np.array([[0.0], [0.4], [0.6]]), box(1, 1)).round(3).tolist()
+        [0.447, 0.276, 0.276]
     """
     mean = (frequencies == 0).all(axis=1).astype(complex)
     return np.linalg.lstsq(_waves(turns, frequencies).T, mean, rcond=None)[0].real
