@@ -210,8 +210,7 @@ def _show(result: dict[str, Any], out: Path) -> None:
     for head in columns.values():
         table.add_column(head, justify="right")
     for row in result["modes"]:
-        numbers = ("-" if row[key] is None else f"{row[key]:.4g}" for key in list(columns)[1:])
-        table.add_row(str(row["mode"]), *numbers)
+        table.add_row(str(row["mode"]), *("-" if row[k] is None else f"{row[k]:.4g}" for k in [*columns][1:]))
     console = Console()
     console.print(table)
     console.print(f"{result['verdict']}: {result['reason']}", highlight=False)
