@@ -16,9 +16,9 @@ import numpy as np
 import lfp
 from lfp import plotting
 from lfp.forecast import CALIBRATION, HOLDS_BELOW, Forecast, forecast_of_networks, has_kink, response
-from lfp.prediction import parts
 from lfp.probes import probe
 from lfp.problems import Problem
+from lfp.trajectory import parts
 
 ACTIVATIONS = ("relu", "tanh", "erf", "gelu", "sin")
 SEEDS = 5

@@ -35,7 +35,7 @@ from lfp.operator import Operator as Operator
 from lfp.partial import PartialSpectrum as PartialSpectrum, largest_rates as largest_rates
 from lfp.population import Spectral as Spectral
 from lfp.prediction import Prediction as Prediction, laziness as laziness, predict as predict
-from lfp.probes import probe as probe
+from lfp.probes import FilterProbe as FilterProbe, ModeProbe as ModeProbe, WeightProbe as WeightProbe, probe as probe
 from lfp.problems import (
     Points as Points,
     merge as merge,

@@ -68,7 +68,7 @@ def show_overlay(result: dict[str, Any], out: Path) -> None:
     for head in columns.values():
         table.add_column(head, justify="right")
     for row in result["modes"]:
-        table.add_row(*("-" if row[key] is None else f"{row[key]:.4g}" for key in columns))
+        table.add_row(str(row["mode"]), *("-" if row[k] is None else f"{row[k]:.4g}" for k in [*columns][1:]))
     console = Console()
     console.print(table)
     console.print(f"{result['verdict']}: {result['reason']}", highlight=False)

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from lfp.forecast import HOLDS_BELOW, Forecast
 from lfp.networks import Network, Params
 from lfp.ntk import empirical_kernel
-from lfp.prediction import LAYERS, Prediction, sup_distance, unstack
-from lfp.probes import ModeCurves, probe
+from lfp.prediction import LAYERS, Prediction, unstack
+from lfp.probes import ModeCurves, sup_distance
 from lfp.stochastic import Adam
 from lfp.trajectory import Trajectory
 
@@ -125,9 +125,9 @@ class Report(eqx.Module):
     """The comparison: one row a mode, and what holds for the whole run.
 
     Args:
-        modes: for every mode its `mode`, `frequency`, `rate_predicted`, `rate_measured`, `half_life_predicted`,
-            `half_life_measured`, `d_sup`, `d_sup_expected` (5, 50, 95 %), `standard_error` and the layers of the
-            budget; None where there is none.
+        modes: for every mode or part its `mode`, `frequency` (of a part its cut-off), `rate_predicted`,
+            `rate_measured`, `half_life_predicted`, `half_life_measured`, `d_sup`, `d_sup_expected` (5, 50, 95 %),
+            `standard_error` and the layers of the budget; None where there is none.
         expected: the expected D_sup, said before training; None without laziness.
         laziness: at the last step, None if not given.
         verdict: `holds` or `fails`, from the measurement.
@@ -161,7 +161,7 @@ class Report(eqx.Module):
         heads = ("mode", "rate pred.", "rate meas.", "half-life pred.", "half-life meas.", "D_sup")
         lines = ["  ".join(f"{head:>15}" for head in heads)]
         for row in self.modes:
-            cells = ("-" if row[c] is None else f"{row[c]:.4g}" for c in columns)
+            cells = (_cell(row[c]) for c in columns)
             lines.append("  ".join(f"{cell:>15}" for cell in cells))
         return "\n".join([*lines, f"{self.verdict}: {self.reason}"])
 
@@ -191,17 +191,18 @@ def compare(prediction: Prediction, training: Trajectory) -> Report:
         >>> compare(Prediction(p, GradientDescent(0.1), "ntk", {"ntk": f}), f).modes[0]["rate_measured"]
         5.0
     """
-    problem, lr = prediction.problem, float(prediction.law.lr)
+    problem, probe, lr = prediction.problem, prediction.probe, float(prediction.law.lr)
     curves = {"predicted": probe(prediction.theory, problem), "measured": probe(training, problem)}
-    columns = {"d_sup": sup_distance(prediction.theory, training, problem), **prediction.layers(training)}
+    columns = {"d_sup": sup_distance(prediction.theory, training, problem, probe), **prediction.layers(training)}
     if prediction.band is not None:
         spread = probe(prediction.band, problem).spread().max(axis=0)
         columns["standard_error"] = spread / np.sqrt(len(training.values))
     rows = []
-    for k, mode in enumerate(problem.modes.tolist()):
-        row: dict[str, Any] = {"mode": mode, "frequency": mode / problem.domain.period}
+    frequencies = probe.modes(problem) / problem.domain.period
+    for k, mode in enumerate(probe.labels(problem).tolist()):
+        row: dict[str, Any] = {"mode": mode, "frequency": float(frequencies[k])}
         for name, curve in curves.items():
-            size = np.abs(curve.mean()[:, k])
+            size = curve.size()[:, k]
             fell = bool(curve.present[k])
             row[f"rate_{name}"] = fitted_rate(curve.steps, size, lr) if fell else None
             row[f"half_life_{name}"] = time_to(curve.steps, size) if fell else None
@@ -216,6 +217,10 @@ def compare(prediction: Prediction, training: Trajectory) -> Report:
     if isinstance(prediction.law, Adam):
         reason += "; Adam has no linear law: predicted by the estimate of a frozen preconditioner"
     return Report(rows, prediction.forecast, lazy, verdict, reason)
+
+
+def _cell(value: float | str | None) -> str:
+    return "-" if value is None else value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None) -> tuple[str, str]:

@@ -21,6 +21,11 @@ class Domain(Protocol):
         """Length of the period, in units of t."""
         ...
 
+    @property
+    def length(self) -> float:
+        """Length of the period as the network sees it."""
+        ...
+
     def grid(self, n: int) -> Float[np.ndarray, " n"]:
         """n evenly spaced coordinates, end point excluded."""
         ...
@@ -44,6 +49,11 @@ class Circle(eqx.Module):
     @property
     def period(self) -> float:
         """Once around."""
+        return 2 * np.pi
+
+    @property
+    def length(self) -> float:
+        """Along the circle."""
         return 2 * np.pi
 
     def grid(self, n: int) -> Float[np.ndarray, " n"]:
@@ -78,6 +88,11 @@ class Line(eqx.Module):
     def period(self) -> float:
         """Length of the interval."""
         return self.high - self.low
+
+    @property
+    def length(self) -> float:
+        """From -1 to 1."""
+        return 2.0
 
     @classmethod
     def over(cls, t: Float[np.ndarray, " n"]) -> "Line":

@@ -17,13 +17,12 @@ from lfp.krylov import largest_rate
 from lfp.laws import Gaussian, Law, Uniform
 from lfp.methods import Exact, Krylov, Method
 from lfp.operator import Operator
-from lfp.prediction import parts
 from lfp.problems import merge, read_csv
 from lfp.products import Product, dense
 from lfp.solution import Solution
 from lfp.solver import LARGEST_EXACT, TREATMENTS, evolve
 from lfp.spectra import refuse_dense
-from lfp.trajectory import labelled, save
+from lfp.trajectory import labelled, parts, save
 
 METHODS = ("auto", "exact", "krylov")
 BIASES: dict[str, Callable[[float], Law]] = {"gaussian": Gaussian, "uniform": Uniform}

@@ -24,9 +24,8 @@ from typing import Any
 import numpy as np
 
 from lfp import _checks, plotting, results
-from lfp.prediction import parts
 from lfp.probes import ModeCurves
-from lfp.trajectory import labelled, load, save
+from lfp.trajectory import labelled, load, parts, save
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 PARTS = {"Config", "run", "check", "plot"}

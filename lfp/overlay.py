@@ -1,6 +1,7 @@
 """The main job: predict, train, overlay. Settings in, a folder of results out."""
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from lfp.networks import MLP, Network, TwoLayer
 from lfp.noise import frozen_spectrum
 from lfp.ntk import kernel
 from lfp.prediction import THEORIES, predict, unstack
+from lfp.probes import PROBES, FilterProbe, Probe
 from lfp.problems import Problem, problem, read_csv, sum_of_modes
 from lfp.recipe import Recipe
 from lfp.record import curves, draw
@@ -79,6 +81,10 @@ class Overlay:
     """decay of the displacement from initialisation, in units of a rate"""
     lr: float = 0.0
     """learning rate in flow time per step; 0 takes 1 / largest rate, or half the limit of stability if that is less"""
+    probe: str = "modes"
+    """what is measured: modes, weights (modes by density weights on scattered points) or filter (low and high parts)"""
+    cutoffs: str = ""
+    """of --probe filter, in cycles per period: 2,4; the geometric mean of the lowest and the highest mode without it"""
     steps: int = 3000
     """steps of the optimiser"""
     snapshots: int = 80
@@ -105,7 +111,7 @@ def build_problem(s: Overlay, say: Callable[[str], None]) -> Problem:
     name = s.domain or ("line" if s.data else "circle")
     where = domain(name)
     if s.data is None:
-        return sum_of_modes(where, s.points, _numbers(s.modes or "1-7"), s.amplitude)
+        return sum_of_modes(where, s.points, _numbers("modes", s.modes or "1-7"), s.amplitude)
     table = read_csv(s.data)
     if table.shape[1] != 2:
         msg = f"data={str(s.data)!r} has {table.shape[1]} columns; allowed: 2 (x, y)"
@@ -120,7 +126,7 @@ def build_problem(s: Overlay, say: Callable[[str], None]) -> Problem:
         say(f"{len(t) - count} repeated x merged with weights")
     if name == "line":
         where = Line.over(t)
-    modes = _numbers(s.modes) if s.modes else np.arange(1, max(2, min(9, (count - 1) // 2 + 1)))
+    modes = _numbers("modes", s.modes) if s.modes else np.arange(1, max(2, min(9, (count - 1) // 2 + 1)))
     return problem(where, t, s.amplitude * table[:, 1], modes, name=Path(s.data).name)
 
 
@@ -141,6 +147,23 @@ def build_network(s: Overlay) -> Network:
     for name in ("sigma_a", "sigma_w", "sigma_b"):
         _checks.positive(name, getattr(s, name))
     return TwoLayer(s.width, s.activation, law(s.sigma_a), law(s.sigma_w), law(s.sigma_b), s.alpha)
+
+
+def build_probe(s: Overlay, data: Problem) -> Probe:
+    """What takes theory and training apart.
+
+    Example:
+        >>> build_probe(Overlay(probe="filter"), build_problem(Overlay(), print)).cutoffs
+        (3,)
+    """
+    make = PROBES[_checks.choice("probe", s.probe, PROBES)]
+    if s.probe == FilterProbe.name:
+        middle = np.sqrt(max(int(data.modes[0]), 1) * max(int(data.modes[-1]), 1))
+        return make(tuple(_numbers("cutoffs", s.cutoffs or str(round(middle)))))
+    if s.cutoffs:
+        msg = f"cutoffs={s.cutoffs!r} with probe={s.probe!r}; allowed: probe='filter'"
+        raise _checks.InputError(msg)
+    return make()
 
 
 def build_recipe(s: Overlay) -> Recipe:
@@ -214,6 +237,12 @@ def run(
     _checks.nonnegative("lr", s.lr)
     data, network = build_problem(s, say), build_network(s)
     ensemble = {"seeds": s.seeds, "seed": s.seed, "dtype": jnp.float64 if s.x64 else jnp.float32}
+    probe = build_probe(s, data)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        quality = probe.quality(data)
+    for one in found:
+        say(str(one.message))
     infinite, largest = None, 1.0
     if build_recipe(s).optimizer == "adam":
         start = unstack(initialise(network, data.x.shape[1], **{**ensemble, "seeds": 1}))[0]
@@ -227,19 +256,20 @@ def run(
     looks = log_steps(s.steps, s.snapshots)
     folder = results.claim(out, asdict(s), force=force, resume=resume)
     kept = folder / results.CHECKPOINT
-    prediction = predict(data, network, looks, law, theory=s.theory, infinite=infinite, **ensemble)
+    prediction = predict(data, network, looks, law, theory=s.theory, infinite=infinite, probe=probe, **ensemble)
     save(folder / "theory.nc", prediction.to_xarray())
     trained = train(network, data, law, looks, progress=progress, checkpoint_file=kept, resume=resume, **ensemble)
     report = compare(prediction, trained.trajectory)
     drift = kernel_drift(network, trained.start, trained.end, data.x)
     save(folder / "curves.nc", curves(prediction, trained.trajectory))
     if len(trained.trajectory.steps) > 1:  # interrupted at once: nothing to draw
-        draw(folder, prediction, trained.trajectory)
+        draw(folder, prediction, trained.trajectory, report)
     result = {
         **{key: getattr(report, key) for key in ("verdict", "forecast", "reason", "modes", "d_sup", "laziness")},
         "d_sup_expected": None if report.expected is None else report.expected.largest.tolist(),
         "kernel_drift": drift,
         "budget": report.budget(),
+        "probe": {"name": probe.name, **quality},
         "lr": float(law.lr),
         "steps": int(trained.trajectory.steps[-1]),
         "interrupted": trained.interrupted,
@@ -251,7 +281,7 @@ def run(
     return result
 
 
-def _numbers(text: str) -> Sequence[int]:
+def _numbers(name: str, text: str) -> Sequence[int]:
     """Whole numbers of `1,2,4` or `1-7`."""
     found: list[int] = []
     try:
@@ -261,6 +291,6 @@ def _numbers(text: str) -> Sequence[int]:
     except ValueError:
         found = []
     if not found:
-        msg = f"modes={text!r} cannot be read; allowed: whole numbers >= 0 such as 1,2,4 or 1-7"
+        msg = f"{name}={text!r} cannot be read; allowed: whole numbers >= 0 such as 1,2,4 or 1-7"
         raise _checks.InputError(msg)
     return found

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FLOOR = 3e-3
 MARKERS = "osD^v"
+RATIO = {"mode": "$|F[y-f]| / |F[y]|$", "part": "$|P(y-f)| / |Py|$"}
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -85,29 +86,29 @@ def plot_modes(
     shown = np.flatnonzero(training.present)
     for colour, k in zip(mode_colours(len(shown)), shown, strict=True):
         start = 1  # step 0 has no place on a logarithmic axis; every mode starts at 1
-        steps, mean = training.steps[start:], np.abs(training.mean()[start:, k])
+        steps, mean = training.steps[start:], training.size()[start:, k]
         spread = 2 * training.spread()[start:, k]
         axes.fill_between(steps, np.maximum(mean - spread, FLOOR), mean + spread, color=colour, alpha=0.2, lw=0)
         axes.plot(steps, mean, color=colour, lw=1.6, label=str(training.modes[k]))
-        expected = np.abs(theory.mean()[start:, k])
+        expected = theory.size()[start:, k]
         axes.plot(theory.steps[start:], expected, color="black", lw=1.1, ls=(0, (4, 2)))
         if band is not None:
             for side in (-2, 2):
                 edge = expected + side * band.spread()[start:, k]
                 axes.plot(band.steps[start:], np.maximum(edge, FLOOR / 2), color=colour, lw=0.8, ls=":")
     axes.set(xscale="log", yscale="log", ylim=(FLOOR, 1.6), xlim=(1, max(theory.steps[-1], 2)))
-    axes.set(xlabel="step of gradient descent", ylabel="what is left of the mode, $|F[y-f]| / |F[y]|$")
+    axes.set(xlabel="step of gradient descent", ylabel=f"what is left of the {training.noun}, {RATIO[training.noun]}")
     if legend:
-        _legends(axes, band is not None)
+        _legends(axes, training.noun, band is not None)
 
 
-def _legends(axes: "Axes", banded: bool) -> None:
+def _legends(axes: "Axes", noun: str, banded: bool) -> None:
     """Modes by colour beside the Axes, line styles below them."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles, labels = axes.get_legend_handles_labels()
-    modes = axes.legend(handles, labels, title="mode", loc="upper left", bbox_to_anchor=(1.0, 1.02), handlelength=1.2)
+    modes = axes.legend(handles, labels, title=noun, loc="upper left", bbox_to_anchor=(1.0, 1.02), handlelength=1.2)
     axes.add_artist(modes)
     lines = [
         Line2D([], [], color="black", lw=1.1, ls=(0, (4, 2)), label="theory"),
@@ -134,7 +135,7 @@ def plot_heat(axes: "Sequence[Axes]", theory: ModeCurves, training: ModeCurves) 
     """
     drawn: Any = None
     for ax, curves, title in zip(axes, (theory, training), ("theory", "training (mean)"), strict=True):
-        size = np.clip(np.abs(curves.mean()[1:]), FLOOR, None)
+        size = np.clip(curves.size()[1:], FLOOR, None)
         borders = edges(np.log(curves.steps[1:].astype(float)))
         shown = np.flatnonzero(curves.present)
         drawn = ax.pcolormesh(
@@ -149,8 +150,8 @@ def plot_heat(axes: "Sequence[Axes]", theory: ModeCurves, training: ModeCurves) 
         ticks = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), 9)).astype(int))
         ax.set_yticks(ticks, [str(curves.modes[shown[i]]) for i in ticks])
         ax.set(xscale="log", xlabel="step", title=title)
-    axes[0].set_ylabel("mode of the target")
-    axes[0].figure.colorbar(drawn, ax=list(axes), label="$|F[y-f]| / |F[y]|$", shrink=0.9)
+    axes[0].set_ylabel(f"{training.noun} of the target")
+    axes[0].figure.colorbar(drawn, ax=list(axes), label=RATIO[training.noun], shrink=0.9)
 
 
 def plot_rates(

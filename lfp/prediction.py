@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int
+from jaxtyping import Array, Float, Int
 
 from lfp import _checks
 from lfp.drift import DESCENTS, LARGEST as LARGEST_DRIFT, drift
@@ -20,7 +20,7 @@ from lfp.networks import Network, Params, TwoLayer
 from lfp.noise import batch_noise, frozen_spectrum
 from lfp.ntk import kernel
 from lfp.operator import Operator
-from lfp.probes import probe
+from lfp.probes import MODES, Probe, sup_distance
 from lfp.problems import Problem
 from lfp.solver import solve
 from lfp.spectra import GramSpectrum, Spectrum, refuse_dense, spectrum
@@ -48,7 +48,8 @@ class Prediction(eqx.Module):
         band: sample trajectories of the theory for networks of this width; None where it costs too much.
         laziness: mean squared movement of a neuron that the theory needs by each step.
         rates: rate of each mode where the data has a symmetry.
-        forecast: the expected D_sup of each mode; None without laziness.
+        forecast: the expected D_sup of each mode; None without laziness, and for parts that are no modes.
+        probe: what takes theory and training apart.
     """
 
     problem: Problem
@@ -59,6 +60,7 @@ class Prediction(eqx.Module):
     laziness: Float[np.ndarray, " t"] | None = None
     rates: Float[np.ndarray, " k"] | None = None
     forecast: Forecast | None = None
+    probe: Probe = MODES
 
     @property
     def theory(self) -> Trajectory:
@@ -75,24 +77,28 @@ class Prediction(eqx.Module):
             "flow_vs_steps": (self.curves.get("flow"), ntk),
         }
         return {
-            name: sup_distance(a, b, self.problem) for name, (a, b) in pairs.items() if a is not None and b is not None
+            name: sup_distance(a, b, self.problem, self.probe)
+            for name, (a, b) in pairs.items()
+            if a is not None and b is not None
         }
 
     def to_xarray(self) -> Any:
         """Labelled arrays: f(run, step, point), remaining(step, mode, part), spread(step, mode), laziness(step)."""
         data = self.theory.to_xarray()
-        curves = probe(self.theory, self.problem)
-        mean = curves.mean()
-        data = data.assign_coords(mode=self.problem.modes, part=["re", "im"], t=("point", self.problem.t))
+        curves = self.probe(self.theory, self.problem)
+        data = data.assign_coords(mode=curves.modes, t=("point", self.problem.t))
         data["target"] = ("point", self.problem.y)
-        data["remaining"] = (("step", "mode", "part"), parts(mean))
+        last, values = curves.labelled()
+        data["remaining"] = (("step", "mode", last), values.mean(axis=0))
         if self.band is not None:
-            data["spread"] = (("step", "mode"), probe(self.band, self.problem).spread())
+            data["spread"] = (("step", "mode"), self.probe(self.band, self.problem).spread())
         if self.laziness is not None:
             data["laziness"] = ("step", self.laziness)
-        if self.rates is not None:
-            data["rate"] = ("mode", self.rates)
-        return data
+        if self.probe.modal:
+            data = data.assign_coords(part=["re", "im"])
+            if self.rates is not None:
+                data["rate"] = ("mode", self.rates)
+        return data.assign_attrs(probe=self.probe.name)
 
 
 def predict(
@@ -106,6 +112,7 @@ def predict(
     seed: int = 0,
     dtype: Any = jnp.float32,
     infinite: Spectrum | None = None,
+    probe: Probe = MODES,
 ) -> Prediction:
     """Predict the training of a network: rates, mode curves, spread over seeds, laziness. Nothing is trained.
 
@@ -120,6 +127,7 @@ def predict(
         seed: seed of their initialisation, as given to `train`.
         dtype: precision of the training: the kernel at initialisation is taken from the same parameters.
         infinite: spectrum of the infinite-width kernel on the data, where it is known already.
+        probe: what will take theory and training apart.
 
     Returns:
         `Prediction`.
@@ -180,10 +188,11 @@ def predict(
     rates = reference.rates_of(problem.modes)
     rates = None if rates is None else np.asarray(rates)
     if frozen:
-        return Prediction(problem, law, theory, curves, band, None, rates)
+        return Prediction(problem, law, theory, curves, band, None, rates, None, probe)
     lazy = laziness(problem, reference, network, law, steps)
-    expected = _expected(problem, network, curves, theory, band, lazy, seeds)
-    return Prediction(problem, law, theory, curves, band, lazy, rates, expected)
+    # the forecast is calibrated on modes
+    expected = _expected(problem, network, curves, theory, band, lazy, seeds, probe) if probe.modal else None
+    return Prediction(problem, law, theory, curves, band, lazy, rates, expected, probe)
 
 
 def _expected(
@@ -194,6 +203,7 @@ def _expected(
     band: Trajectory | None,
     lazy: Float[np.ndarray, " t"],
     seeds: int,
+    probe: Probe,
 ) -> Forecast:
     """The forecast of D_sup, from what is known before training."""
     if "moving" in curves:
@@ -273,16 +283,6 @@ def laziness(
     return np.asarray(learned**2 @ moved) / (network.alpha**2 * network.width)
 
 
-def parts(values: Complex[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 2"]:
-    """Real and imaginary part along a last axis: netCDF knows no complex numbers.
-
-    Example:
-        >>> parts(np.array([1 + 2j])).tolist()
-        [[1.0, 2.0]]
-    """
-    return np.stack([np.real(values), np.imag(values)], axis=-1)
-
-
 def unstack(params: Params) -> list[Params]:
     """The parameters of each seed.
 
@@ -291,22 +291,3 @@ def unstack(params: Params) -> list[Params]:
         [0, 1]
     """
     return [jax.tree.map(itemgetter(i), params) for i in range(len(jax.tree.leaves(params)[0]))]
-
-
-def sup_distance(one: Trajectory, other: Trajectory, problem: Problem) -> Float[np.ndarray, " k"]:
-    """sup over common steps of |difference of the mean mode curves|, relative to the start, for every mode.
-
-    Example:
-        >>> from lfp.domains import Circle
-        >>> from lfp.problems import sum_of_modes
-        >>> p = sum_of_modes(Circle(), 8, [1])
-        >>> zero, half = (Trajectory(np.array([0]), c * p.y[None, None], p.x) for c in (0.0, 0.5))
-        >>> sup_distance(zero, half, p).round(12).tolist()
-        [0.5]
-    """
-    count = min(len(one.steps), len(other.steps))
-    if not np.array_equal(one.steps[:count], other.steps[:count]):
-        msg = "the two trajectories were looked at on different steps; allowed: the same steps, one may end early"
-        raise _checks.InputError(msg)
-    gap = probe(one, problem).mean()[:count] - probe(other, problem).mean()[:count]
-    return np.abs(gap).max(axis=0)

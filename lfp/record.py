@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from lfp import plotting, results
-from lfp.prediction import Prediction, parts
-from lfp.probes import probe
+from lfp.budget import draw_budget
+from lfp.compare import Report
+from lfp.prediction import Prediction
 from lfp.trajectory import Trajectory
 
 
@@ -24,21 +25,22 @@ def curves(prediction: Prediction, training: Trajectory) -> Any:
         >>> sorted(curves(guess, guess.theory).f_theory.dims)
         ['point', 'theory_run', 'theory_step']
     """
-    measured = probe(training, prediction.problem).remaining
+    last, measured = prediction.probe(training, prediction.problem).labelled()
     theory = prediction.to_xarray().rename(run="theory_run", step="theory_step", f="f_theory")
     return theory.rename(remaining="remaining_theory").assign(
         step=training.steps,
         run=np.arange(len(training.values)),
         f_training=(("run", "step", "point"), training.values),
-        remaining_training=(("run", "step", "mode", "part"), parts(measured)),
+        remaining_training=(("run", "step", "mode", last), measured),
     )
 
 
-def draw(folder: Path, prediction: Prediction, training: Trajectory) -> None:
-    """The three pictures: modes over steps, heat map, snapshots of the function.
+def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Report) -> None:
+    """The four pictures: modes over steps, heat map, snapshots of the function, budget of the error.
 
     Example:
         >>> import tempfile
+        >>> from lfp.compare import compare
         >>> from lfp.domains import Circle
         >>> from lfp.dynamics import GradientDescent
         >>> from lfp.problems import sum_of_modes
@@ -46,11 +48,11 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory) -> None:
         >>> p, s = sum_of_modes(Circle(), 8, [1]), np.arange(3)
         >>> f = Trajectory(s, (1 - 0.5 ** s)[None, :, None] * p.y, p.x)
         >>> guess = Prediction(p, GradientDescent(0.1), "ntk", {"ntk": f})
-        >>> draw(folder, guess, guess.theory)
+        >>> draw(folder, guess, guess.theory, compare(guess, guess.theory))
         >>> sorted(path.stem for path in folder.glob("*.png"))
-        ['heatmap', 'overlay', 'snapshots']
+        ['budget', 'heatmap', 'overlay', 'snapshots']
     """
-    data = prediction.problem
+    data, probe = prediction.problem, prediction.probe
     theory, measured = (probe(one, data) for one in (prediction.theory, training))
     band = None if prediction.band is None else probe(prediction.band, data)
     looks = np.unique(np.linspace(len(training.steps) / 3, len(training.steps) - 1, 4).astype(int))
@@ -67,3 +69,5 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory) -> None:
         steps = training.steps[looks]
         plotting.plot_snapshots(axes, data.t, data.y, theory_f, training_f, steps, data.domain.label)
         results.save_figure(fig, folder, "snapshots")
+    labels = [str(row["mode"]) for row in report.modes]
+    draw_budget(folder, prediction.name, [(measured.noun, report.modes, labels)])

@@ -12,7 +12,7 @@ from lfp import _checks
 from lfp._files import write_whole
 
 FORMATS = (".png", ".svg")
-PICTURES = ("overlay", "heatmap", "snapshots", "profiles", "spectrum", "sweep", "experiment")
+PICTURES = ("overlay", "heatmap", "snapshots", "profiles", "spectrum", "sweep", "budget", "experiment")
 CHECKPOINT = "checkpoint"
 OURS = {CHECKPOINT, "config.json", "result.json", "theory.nc", "curves.nc", *(p + f for p in PICTURES for f in FORMATS)}
 

@@ -91,9 +91,7 @@ def nudft(
         msg = f"highest={highest}: condition number {condition:.0e} of the points; allowed: {LARGEST_CONDITION:.0e}"
         raise _checks.InputError(msg)
     if method == "density":
-        mean = (frequencies == 0).all(axis=1).astype(complex)
-        weights = np.linalg.lstsq(basis.T, mean, rcond=None)[0].real
-        found = basis.conj().T @ (weights * values)
+        found = basis.conj().T @ (density_weights(turns, frequencies) * values)
     else:
         found = np.linalg.lstsq(basis, values.astype(complex), rcond=None)[0]
     size = max(float(np.linalg.norm(values)), np.finfo(float).tiny)
@@ -102,6 +100,21 @@ def nudft(
         msg = f"highest={highest} leaves {residual:.2g} of the values: higher frequencies are aliased"
         warnings.warn(f"{msg}; {n} points resolve {resolution:.3g}", stacklevel=2)
     return Modes(frequencies, found, resolution, condition, residual)
+
+
+def density_weights(turns: Float[np.ndarray, "n d"], frequencies: Int[np.ndarray, "m d"]) -> Float[np.ndarray, " n"]:
+    """The smallest weights that integrate the frequencies exactly: sum_j w_j exp(2 pi i k.x_j) = 1 at k = 0, else 0.
+
+    Args:
+        turns: points, in periods.
+        frequencies: k, with -k for every k.
+
+    Example:
+        >>> density_weights(np.array([[0.0], [0.4], [0.6]]), box(1, 1)).round(3).tolist()
+        [0.447, 0.276, 0.276]
+    """
+    mean = (frequencies == 0).all(axis=1).astype(complex)
+    return np.linalg.lstsq(_waves(turns, frequencies).T, mean, rcond=None)[0].real
 
 
 def coupling(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lfp import _checks, overlay, plotting, results
+from lfp.budget import averages, draw_budget
 from lfp.overlay import Overlay
 from lfp.prediction import LAYERS
 from lfp.training import Progress
@@ -73,8 +74,9 @@ def run(
         say: receives remarks, one line each.
 
     Returns:
-        What result.json holds: `points`, one a configuration; `slopes` of log layer against the log of each setting;
-        `missing`, the number of configurations that other processes have not finished.
+        What result.json holds: `points`, one a configuration; `slopes` of log layer against the log of each setting
+        and their standard errors, `slope_errors`; `missing`, the number of configurations that other processes have
+        not finished.
 
     Raises:
         InputError: settings that cannot be run, a folder that holds something else.
@@ -115,9 +117,11 @@ def _value(name: str, text: str, kind: type) -> Any:
 
 
 def _name(values: dict[str, Any]) -> str:
-    return ",".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
-    )
+    return ",".join(f"{name}={_text(value)}" for name, value in values.items())
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _finished(place: Path, settings: Overlay) -> bool:
@@ -149,7 +153,9 @@ def _summary(folder: Path, points: list[tuple[dict[str, Any], Overlay]]) -> dict
         one = json.loads((place / "result.json").read_text())
         kept = {key: one[key] for key in ("d_sup", "d_sup_expected", "laziness", "verdict", "forecast")}
         rows.append({**values, **one["budget"], **kept})
-    result = {"points": rows, "slopes": slopes(rows, list(points[0][0])), "missing": len(points) - len(rows)}
+    names = list(points[0][0])
+    result = {"points": rows, "slopes": slopes(rows, names), "slope_errors": slope_errors(rows, names)}
+    result["missing"] = len(points) - len(rows)
     results.write_json(folder / "result.json", result)
     if rows:
         with plotting.style():
@@ -157,7 +163,19 @@ def _summary(folder: Path, points: list[tuple[dict[str, Any], Overlay]]) -> dict
             fig, axes = plotting.figure(columns=max(1, len(names)), width=3.2 * max(1, len(names)), height=3.0)
             plotting.plot_layers(list(np.atleast_1d(axes)), rows, names, MEASURED)
             results.save_figure(fig, folder, "sweep")
+        _draw_budget(folder, points, rows)
     return result
+
+
+def _draw_budget(folder: Path, points: list[tuple[dict[str, Any], Overlay]], rows: list[dict[str, Any]]) -> None:
+    """The stack over every setting, the mean of the other settings; of one theory only, for a stack is one way."""
+    theory = rows[0].get("theory", points[0][1].theory)
+    alike = [row for row in rows if row.get("theory", theory) == theory]
+    panels = []
+    for name in points[0][0]:
+        found = averages(alike, name)
+        panels.append((name.replace("_", " "), list(found.values()), [_text(value) for value in found]))
+    draw_budget(folder, theory, panels)
 
 
 def slopes(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -165,18 +183,48 @@ def slopes(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, di
 
     Args:
         rows: a configuration each, with the swept settings and the layers; None where a layer was not measured.
-        names: the swept settings; words and settings of one value have no exponent.
+        names: the swept settings; words, seeds, settings with a 0 and settings of one value have no exponent.
 
     Example:
         >>> slopes([{"width": w, "d_sup": 3 / w**0.5} for w in (1, 4, 16)], ["width"])["d_sup"]
         {'width': -0.5}
     """
-    found: dict[str, dict[str, float]] = {}
+    return {layer: powers for layer, (powers, _) in _fits(rows, names).items()}
+
+
+def slope_errors(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Standard error of every exponent, from what the fit leaves; none where it has no row to spare.
+
+    Args:
+        rows: as in `slopes`.
+        names: as in `slopes`.
+
+    Example:
+        >>> slope_errors([{"width": w, "d_sup": 3 / w**0.5} for w in (1, 4, 16)], ["width"])["d_sup"]
+        {'width': 0.0}
+    """
+    return {layer: errors for layer, (_, errors) in _fits(rows, names).items()}
+
+
+def _fits(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, tuple[dict[str, float], dict[str, float]]]:
+    """Exponents of every layer and their standard errors."""
+    found = {}
     for layer in MEASURED:
         known = [row for row in rows if row.get(layer)]
-        numbers = [n for n in names if len({row[n] for row in known if isinstance(row[n], int | float)}) > 1]
-        if numbers and len(known) > len(numbers):
+        numbers = [name for name in names if name != "seed" and _varies([row[name] for row in known])]
+        spare = len(known) - len(numbers) - 1
+        if numbers and spare >= 0:
             design = np.column_stack([np.ones(len(known)), *(np.log([row[n] for row in known]) for n in numbers)])
-            powers = np.linalg.lstsq(design, np.log([row[layer] for row in known]), rcond=None)[0][1:]
-            found[layer] = {name: round(float(power), 4) for name, power in zip(numbers, powers, strict=True)}
+            logs = np.log([row[layer] for row in known])
+            powers = np.linalg.lstsq(design, logs, rcond=None)[0]
+            variance = np.linalg.pinv(design.T @ design).diagonal() * ((logs - design @ powers) ** 2).sum()
+            pairs = zip(numbers, powers[1:], np.sqrt(variance[1:] / max(spare, 1)), strict=True)
+            fits = [(name, round(float(power), 4), round(float(error), 4)) for name, power, error in pairs]
+            errors = {name: error for name, _, error in fits} if spare else {}
+            found[layer] = {name: power for name, power, _ in fits}, errors
     return found
+
+
+def _varies(values: list[Any]) -> bool:
+    """Whether these are two positive numbers or more."""
+    return len(set(values)) > 1 and all(isinstance(value, int | float) and value > 0 for value in values)

@@ -6,7 +6,7 @@ from typing import Any
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Complex, Float, Int, Num
 
 from lfp import _checks
 from lfp._files import write_whole
@@ -83,6 +83,16 @@ def labelled(coords: dict[str, Any], **arrays: Any) -> Any:
 
     data = {name: (dims, np.asarray(values)) for name, (dims, values) in arrays.items()}
     return xr.Dataset(data, coords=coords)
+
+
+def parts(values: Complex[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 2"]:
+    """Real and imaginary part along a last axis: netCDF knows no complex numbers.
+
+    Example:
+        >>> parts(np.array([1 + 2j])).tolist()
+        [[1.0, 2.0]]
+    """
+    return np.stack([np.real(values), np.imag(values)], axis=-1)
 
 
 def save(path: str | Path, data: Any) -> None:

@@ -41,7 +41,7 @@ ROWS = [
     ["prediction"],
     ["compare"],
     ["plotting"],
-    ["panels"],
+    ["panels", "budget"],
     ["record"],
     ["overlay", "equation", "survey"],
     ["sweep", "experiment"],

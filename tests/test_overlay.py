@@ -18,16 +18,30 @@ from lfp.problems import scan_line
 from lfp.trajectory import Trajectory
 
 SMALL = ["--width", "256", "--points", "16", "--modes", "1,2", "--steps", "30", "--snapshots", "10", "--seeds", "2"]
-FILES = ["config.json", "curves.nc", "heatmap.png", "heatmap.svg", "overlay.png", "overlay.svg", "result.json"]
+FILES = [
+    "budget.png",
+    "budget.svg",
+    "config.json",
+    "curves.nc",
+    "heatmap.png",
+    "heatmap.svg",
+    "overlay.png",
+    "overlay.svg",
+    "result.json",
+]
 FILES += ["snapshots.png", "snapshots.svg", "theory.nc"]
+
+
+def run_in(out, *arguments):
+    """The folder of a small run."""
+    assert main(["overlay", *SMALL, *arguments, "--out", str(out)]) == 0
+    return out
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """One small run, its folder."""
-    out = tmp_path_factory.mktemp("small") / "run"
-    assert main(["overlay", *SMALL, "--out", str(out)]) == 0
-    return out
+    return run_in(tmp_path_factory.mktemp("small") / "run")
 
 
 def refused(capsys, *arguments):
@@ -60,6 +74,30 @@ def test_curves_hold_what_the_table_says(small):
     np.testing.assert_allclose(np.abs(measured - predicted).max(axis=0), stored, rtol=1e-12)
     theory = Trajectory.load(small / "theory.nc")
     assert theory.meta["kind"] == "theory"
+
+
+def test_filter_measures_low_and_high_parts(tmp_path):
+    """Result and curves speak of the two parts; D_sup and e = |P(y - f)| / |P y| again from the stored functions."""
+    out = run_in(tmp_path / "run", "--probe", "filter", "--cutoffs", "1")
+    assert sorted(path.name for path in out.iterdir()) == FILES
+    result = json.loads((out / "result.json").read_text())
+    assert [row["mode"] for row in result["modes"]] == ["low 1", "high 1"]
+    assert result["probe"] == {"name": "filter", "resolution": 8.0}
+    assert result["forecast"] is None
+    with xr.open_dataset(out / "curves.nc", engine="h5netcdf") as data:
+        y, x = data.target.values, data.x.values
+        theory, training = data.f_theory.values[0], data.f_training.values
+        left = np.linalg.norm(data.remaining_theory.values, axis=-1)
+    gains = np.exp(-((x[:, None] - x[None]) ** 2).sum(axis=-1) / 2)
+    gains /= gains.sum(axis=1, keepdims=True)
+    for k, part in enumerate((gains, np.eye(16) - gains)):
+        size = np.linalg.norm(part @ y)
+        np.testing.assert_allclose(left[:, k], np.linalg.norm((y - theory) @ part.T, axis=1) / size, atol=1e-10)
+        d_sup = np.linalg.norm((training.mean(axis=0) - theory) @ part.T, axis=1).max() / size
+        assert result["modes"][k]["d_sup"] == pytest.approx(d_sup, rel=1e-8)
+        assert result["modes"][k]["d_sup"] <= sum(
+            result["modes"][k][name] for name in ("ntk_vs_empirical", "empirical_vs_training")
+        )
 
 
 def test_same_configuration_runs_again_and_compiles_nothing(small):
@@ -177,6 +215,10 @@ def test_subsample_is_only_taken_when_asked(tmp_path, capsys):
         (["--optimizer", "adma"], "optimizer='adma'"),
         (["--momentum", "0.9"], "momentum=0.9"),
         (["--theory", "magic"], "theory='magic'"),
+        (["--probe", "fliter"], "did you mean 'filter'"),
+        (["--cutoffs", "2"], "cutoffs='2' with probe='modes'"),
+        (["--probe", "filter", "--cutoffs", "9"], "cutoffs=9 is aliased"),
+        (["--probe", "filter", "--cutoffs", "0"], "cutoffs=0"),
         (["--law", "cauchy"], "law='cauchy'"),
         (["--parametrization", "mup"], "parametrization='mup'"),
         (["--depth", "3", "--parametrization", "paper"], "depth=3"),

@@ -5,8 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lfp import Circle, InputError, Trajectory, log_steps, probe, problem, sum_of_modes
-from lfp.probes import ModeCurves
+from lfp import (
+    Circle,
+    FilterProbe,
+    InputError,
+    Line,
+    ModeProbe,
+    Trajectory,
+    WeightProbe,
+    log_steps,
+    probe,
+    problem,
+    sum_of_modes,
+)
+from lfp.probes import ModeCurves, sup_distance
 from lfp.trajectory import save
 
 
@@ -59,6 +71,85 @@ def test_other_modes_and_aliasing():
     assert probe(one_look(p, p.y), p, np.array([0, 2])).modes.tolist() == [0, 2]
     with pytest.raises(InputError, match="aliased"):
         probe(one_look(p, p.y), p, np.array([5]))
+
+
+@pytest.fixture
+def scattered():
+    """100 points, each somewhere in its own cell of the period, and a function of modes up to 10 there."""
+    rng = np.random.default_rng(0)
+    t = (np.arange(100) + rng.uniform(0, 0.9, 100)) / 50 - 1
+    waves = np.exp(1j * np.pi * np.multiply.outer(t, np.arange(11)))
+    return problem(Line(), t, (waves @ (rng.normal(size=(11, 2)) @ [1, 1j])).real, range(1, 11))
+
+
+@pytest.mark.parametrize("kind", [ModeProbe, WeightProbe])
+def test_scattered_modes_are_exact(scattered, kind):
+    """Shares of the modes come back to 1e-10 by either probe; the plain mean is off by far (control)."""
+    learnt = np.linspace(0, 1, 10)
+    waves = np.exp(1j * np.pi * np.multiply.outer(scattered.t, scattered.modes))
+    target = scattered.coefficients()
+    f = 2 * (waves @ (learnt * target)).real
+    np.testing.assert_allclose(kind()(one_look(scattered, f), scattered).mean()[0], 1 - learnt, atol=1e-10)
+    plain = waves.conj().T @ (scattered.y - f) / 100 / target
+    assert np.abs(plain - (1 - learnt)).max() > 0.05
+    assert kind().quality(scattered)["resolution"] == 50
+    assert 1 < kind().quality(scattered)["condition"] < 100
+
+
+def test_weights_are_the_dft_on_a_grid():
+    """Any function, to rounding."""
+    p = sum_of_modes(Circle(), 16, [1, 5])
+    look = one_look(p, np.random.default_rng(0).normal(size=16))
+    np.testing.assert_allclose(WeightProbe()(look, p).remaining, probe(look, p).remaining, atol=1e-13)
+    assert WeightProbe().quality(p)["condition"] == pytest.approx(1)
+
+
+def test_aliasing_is_said(scattered):
+    """A target with a frequency above the modes that are followed; weights for more modes than there are points for."""
+    high = problem(Line(), scattered.t, np.cos(30 * np.pi * scattered.t), [1, 2])
+    for kind in (ModeProbe, WeightProbe):
+        with pytest.warns(UserWarning, match="aliased; 100 points resolve 50"):
+            kind().quality(high)
+    few = problem(Line(), scattered.t[::5], np.sin(np.pi * scattered.t[::5]), [1, 6])
+    with pytest.warns(UserWarning, match="20 points have weights for modes up to 4"):
+        WeightProbe().quality(few)
+
+
+def test_filter_is_the_sum_written_out(scattered):
+    """Low and high part by the double sum, weights of merged points included: 1e-10."""
+    t = np.concatenate([scattered.t, scattered.t[:9]])
+    p = problem(Line(), t, np.concatenate([scattered.y, scattered.y[:9] + 1]), [1])
+    f, delta, parts = 0.7 * p.y + 0.2 * p.t, (1 / (4 * np.pi)) ** 2, []
+    for values in (p.y, p.y - f):
+        low = np.zeros_like(values)
+        for i in range(100):
+            gains = [w * np.exp(-((p.t[i] - s) ** 2) / (2 * delta)) for s, w in zip(p.x[:, 0], p.weights, strict=True)]
+            low[i] = sum(g * v for g, v in zip(gains, values, strict=True)) / sum(gains)
+        parts.append([np.sqrt(p.weights @ part**2) for part in (low, values - low)])
+    curves = FilterProbe((4,))(one_look(p, f), p)
+    np.testing.assert_allclose(curves.size()[0], np.array(parts[1]) / np.array(parts[0]), rtol=1e-10)
+
+
+def test_filter_sees_a_wrong_phase():
+    """Right size of both parts, wrong phase: sqrt(2) left; the difference of sizes says learnt (control)."""
+    p = sum_of_modes(Circle(), 64, [1, 9])
+    f = np.cos(p.t) + np.cos(9 * p.t)
+    look, probe = FilterProbe((2, 3)), one_look(p, f)
+    np.testing.assert_allclose(look(probe, p).size(), np.sqrt(2), rtol=1e-6)
+    sizes = [np.linalg.norm(look.parts(p, values[None])[0], axis=1) for values in (p.y, f)]
+    np.testing.assert_allclose(sizes[0], sizes[1], rtol=1e-6)
+    zero = one_look(p, 0 * f)
+    np.testing.assert_allclose(sup_distance(zero, probe, p, look), 1, rtol=1e-6)
+
+
+def test_bad_cutoffs():
+    """Above what the points resolve, none, twice."""
+    p = sum_of_modes(Circle(), 16, [1])
+    with pytest.raises(InputError, match="cutoffs=9 is aliased: 16 points resolve modes up to 8"):
+        FilterProbe((9,)).quality(p)
+    for wrong in ((), (2, 2), (0,)):
+        with pytest.raises(InputError, match="cutoffs="):
+            FilterProbe(wrong)
 
 
 def test_trajectory_survives_the_file(tmp_path):

@@ -3,11 +3,12 @@
 import fcntl
 import json
 
+import numpy as np
 import pytest
 
 from lfp import InputError
 from lfp.overlay import Overlay
-from lfp.sweep import run, slopes
+from lfp.sweep import run, slope_errors, slopes
 
 SMALL = Overlay(points=16, modes="1,2", steps=8, snapshots=4, seeds=1)
 
@@ -21,6 +22,7 @@ def test_every_combination_is_run_once(tmp_path):
     assert "width" in found["slopes"]["d_sup"]
     assert "alpha" not in found["slopes"]["d_sup"]
     assert (tmp_path / "s" / "sweep.png").exists()
+    assert (tmp_path / "s" / "budget.png").exists()
     first, second = (tmp_path / "s" / f"width={w},alpha=10" / "result.json" for w in (16, 32))
     written, kept = second.stat().st_mtime_ns, json.loads(first.read_text())
     first.unlink()
@@ -47,6 +49,23 @@ def test_slopes_are_those_of_the_law():
     assert slopes([*rows, {"w": 1, "a": 1.0, "n": "y", "d_sup": None}], ["w", "a", "n"]) == {
         "d_sup": {"w": -0.5, "a": -1.0}
     }
+
+
+def test_slope_errors_are_those_of_the_scatter():
+    """One run in twenty strays by more than two standard errors, of two hundred noisy sweeps; seeds and 0 have none."""
+    rng, strays = np.random.default_rng(0), []
+    for _ in range(200):
+        rows = [
+            {"w": w, "seed": s, "mu": 0.0, "d_sup": w**-0.5 * np.exp(0.3 * rng.normal())}
+            for w in (1, 4, 16)
+            for s in range(8)
+        ]
+        names = ["w", "seed", "mu"]
+        powers, errors = slopes(rows, names)["d_sup"], slope_errors(rows, names)["d_sup"]
+        assert set(powers) == set(errors) == {"w"}
+        strays.append(abs(powers["w"] + 0.5) > 2 * errors["w"])
+    assert 0.015 < np.mean(strays) < 0.11
+    assert slope_errors([{"w": w, "d_sup": w} for w in (1, 2)], ["w"]) == {"d_sup": {}}
 
 
 @pytest.mark.parametrize(
