@@ -1,8 +1,8 @@
 """Momentum learns a band of frequencies at one speed, and the slower ones 1 / (1 - mu) times faster, no less biased.
 
-With x = lr L, a mode of rate L decays as sqrt(mu)^s for x between the critical rates (1 -+ sqrt(mu))^2 of the heavy
-ball, ((1 - mu) / (1 + mu))^2 and 1 of Nesterov: there the bias towards low frequencies is gone. Below, it is that of
-gradient descent. The paper trains physics-informed networks; `pinn_poisson` and `pinn_transport` do.
+With x = lr L, the heavy ball takes a mode of rate L down by sqrt(mu) a step, whatever its rate, for x between the
+critical rates (1 -+ sqrt(mu))^2: there the bias towards low frequencies is gone. Below, it is that of gradient descent.
+Nesterov's critical rate is ((1 - mu) / (1 + mu))^2. The paper trains physics-informed networks: see `pinn_momentum`.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ import equinox as eqx
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.compare import time_errors, time_to
+from lfp import experiment, panels, plotting
+from lfp.compare import settled, time_errors
 from lfp.dynamics import Dynamics
 from lfp.experiment import Gate, Stage
 
@@ -21,7 +21,6 @@ PAPER = "Momentum in PINNs, arXiv 2206.14862"
 PREDICTED = "steps to a tenth of eight modes under gradient descent, heavy ball and Nesterov"
 CAPTION = "Dashed laws, dots five networks: flat right of the critical rate, parallel to gradient descent left of it."
 SHARE = 0.1
-COLOURS = {"gd": "#0072B2", "ball": "#D55E00", "nesterov": "#009E73", "adam": "#CC79A7"}
 NAMES = {"gd": "gradient descent", "ball": "heavy ball", "nesterov": "Nesterov", "adam": "Adam (measured only)"}
 
 
@@ -35,7 +34,7 @@ class Config:
     alpha: float = 50.0
     mu: float = 0.85
     steps: int = 2500
-    adam: float = 0.1
+    adam: float = 0.3
     seeds: int = 5
     limit: float = 0.25
 
@@ -90,10 +89,9 @@ def check(data: Any, c: Config) -> list[Gate]:
     ]
     x, (critical, _) = data.x.values, lfp.HeavyBall(1.0, c.mu).critical
     below, band = x < critical / 2, x > critical
-    first = {name: _first(curves[name, "training"]) for name in laws}
-    faster = (first["gd"] / first["ball"])[:, below] * (1 - c.mu)
-    settled = {name: _settled(curves[name, "training"])[:, band] for name in ("gd", "ball")}
-    ratio = {name: found.max(axis=1) / found.min(axis=1) for name, found in settled.items()}
+    steps = {name: _settled(curves[name, "training"]) for name in laws}
+    faster = (steps["gd"] / steps["ball"])[:, below] * (1 - c.mu)
+    ratio = {name: found[:, band].max(axis=1) / found[:, band].min(axis=1) for name, found in steps.items()}
     return [
         *gates,
         Gate("below the band: speed-up over 1 / (1 - mu), less 1", np.abs(faster - 1).max(axis=1), c.limit),
@@ -112,42 +110,35 @@ def _errors(theory: Any, training: Any) -> np.ndarray:
     return np.minimum(time_errors(theory, training, SHARE).max(axis=1), 10.0)
 
 
-def _first(curves: Any) -> np.ndarray:
-    """Steps to a tenth, a row a seed; NaN where it was not reached."""
-    found = [[time_to(curves.steps, size, SHARE) for size in run.T] for run in np.abs(curves.remaining)]
-    return np.array(found, float)
-
-
 def _settled(curves: Any) -> np.ndarray:
-    """The last step at which more than a tenth is left: oscillations are waited for."""
-    above = np.abs(curves.remaining) > SHARE
-    return np.array([[curves.steps[np.flatnonzero(mode)[-1]] for mode in run.T] for run in above], float)
+    """Steps from which on a tenth is left, a row a seed: oscillations are waited for."""
+    return np.array([[settled(curves.steps, size, SHARE) for size in run.T] for run in np.abs(curves.remaining)])
 
 
 def plot(data: Any, c: Config) -> Any:
-    """One mode in time; steps to a tenth over the rate, with the critical rates."""
+    """One mode in time; steps to a tenth over the rate, with the critical rate."""
     fig, (left, right) = plotting.figure(columns=2, width=7.0, height=3.3)
-    x, last = data.x.values, len(c.modes) - 1
-    for name, colour in COLOURS.items():
+    x, last, measured = data.x.values, len(c.modes) - 1, {}
+    for (name, label), colour in zip(NAMES.items(), panels.SERIES, strict=True):
         training = experiment.unpack(data, f"{name}_training")
-        left.plot(training.steps[1:], np.abs(training.mean())[1:, last], color=colour, lw=1.8)
+        left.plot(
+            training.steps[1:], np.abs(training.mean())[1:, last], color=colour, lw=2.2 if name == "ball" else 1.2
+        )
         if name != "adam":
             theory = experiment.unpack(data, f"{name}_theory")
-            left.plot(theory.steps[1:], np.abs(theory.mean())[1:, last], "k--", lw=1.0)
-        steps = _first(training)
-        right.plot(np.tile(x, (len(steps), 1)).ravel(), steps.ravel(), "o", ms=3, color=colour, label=NAMES[name])
-    wide = np.geomspace(x.min() / 1.5, x.max() * 1.5, 60)
+            left.plot(theory.steps[1:], np.abs(theory.mean())[1:, last], color="black", lw=1.0, ls=(0, (4, 2)))
+        steps = _settled(training)
+        measured[label] = (np.tile(x, (len(steps), 1)), steps)
+    wide, looks = (
+        np.geomspace(x.min() / 1.5, x.max() * 1.5, 60),
+        np.union1d(np.arange(60), lfp.log_steps(4 * c.steps, 300)),
+    )
+    laws = {}
     for law in (lfp.GradientDescent(1.0), lfp.HeavyBall(1.0, c.mu), lfp.Nesterov(1.0, c.mu)):
-        looks = lfp.log_steps(4 * c.steps, 300)
         curves = np.abs(np.asarray(law.factor(wide, looks)))
-        right.plot(wide, [time_to(looks, one, SHARE) or np.nan for one in curves.T], "k--", lw=1.0)
-    for law, name in ((lfp.HeavyBall(1.0, c.mu), "ball"), (lfp.Nesterov(1.0, c.mu), "nesterov")):
-        right.axvline(law.critical[0], color=COLOURS[name], lw=0.8, ls=":")
+        laws[type(law).__name__] = (wide, np.array([settled(looks, one, SHARE) for one in curves.T]))
+    panels.plot_steps(right, measured, laws, lfp.HeavyBall(1.0, c.mu).critical[0])
+    right.set_ylabel("steps until 10 % is left for good")
     left.set(xscale="log", yscale="log", ylim=(plotting.FLOOR, 1.6), xlabel="step", title=f"mode {c.modes[last]}")
     left.set_ylabel("what is left of the mode")
-    left.plot([], [], "k--", lw=1.0, label="law")
-    left.legend(fontsize=7, loc="lower left")
-    right.set(xscale="log", yscale="log", xlabel="lr times rate of the mode", ylabel="steps to 10 %")
-    right.set_title("dotted: critical rates")
-    right.legend(fontsize=7, loc="upper right")
     return fig

@@ -4,8 +4,9 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
+from lfp import _checks
 from lfp.fourier import analysis
-from lfp.problems import Problem
+from lfp.problems import Points, Problem
 from lfp.trajectory import Trajectory
 
 ABSENT = 1e-3
@@ -57,9 +58,45 @@ def probe(trajectory: Trajectory, problem: Problem, modes: Int[np.ndarray, " k"]
         [[1.0, 1.0], [0.5, 0.5]]
     """
     modes = problem.modes if modes is None else np.asarray(modes)
-    matrix = analysis(problem.turns, modes, problem.weights)
-    target = matrix @ problem.y
-    rms = np.sqrt(problem.weights @ problem.y**2)
+    return _curves(trajectory, problem, analysis(problem.turns, modes, problem.weights), modes)
+
+
+def probe_functions(
+    trajectory: Trajectory, data: Points, functions: Float[np.ndarray, "n k"], modes: Int[np.ndarray, " k"]
+) -> ModeCurves:
+    """Relative error along given functions, by weighted least squares: the modes of any domain, on any points.
+
+    Args:
+        trajectory: functions at the data points.
+        data: points, targets and weights.
+        functions: one a column, at the data points.
+        modes: what they are called.
+
+    Raises:
+        InputError: functions that the points do not tell apart.
+
+    Example:
+        >>> x = np.array([[0.0], [1.0], [2.0]])
+        >>> data = Points(x, 1 + x[:, 0], np.full(3, 1 / 3))
+        >>> half = Trajectory(np.array([4]), np.array([[[1.0, 1.5, 2.0]]]), x)
+        >>> probe_functions(half, data, np.hstack([x**0, x]), np.array([0, 1])).mean().real.round(12).tolist()
+        [[0.0, 0.5]]
+    """
+    root = np.sqrt(data.weights)
+    rank = int(np.linalg.matrix_rank(root[:, None] * functions))
+    if rank < functions.shape[1]:
+        msg = f"functions has {functions.shape[1]} columns, of rank {rank} on the points; allowed: independent ones"
+        raise _checks.InputError(msg)
+    return _curves(trajectory, data, np.linalg.pinv(root[:, None] * functions) * root[None, :], modes)
+
+
+def _curves(
+    trajectory: Trajectory, problem: Problem | Points, matrix: np.ndarray, modes: Int[np.ndarray, " k"]
+) -> ModeCurves:
+    """What is left of each mode, `matrix` taking values to coefficients."""
+    y = np.asarray(problem.y)
+    target = matrix @ y + 0j
+    rms = np.sqrt(problem.weights @ y**2)
     present = np.abs(target) > ABSENT * rms
     # a zero target has nothing to scale by: its error is absolute
     scale = np.where(present, target, rms if rms > 0 else 1.0)

@@ -30,7 +30,7 @@ ROWS = [
     ["activations", "domains", "spaces", "euclidean", "momentum", "shrinkage", "iterations"],
     ["networks", "problems", "dual", "harmonics", "profile", "schedules", "scattered"],
     ["averages", "kernels", "expansions", "stochastic", "filtering"],
-    ["compounds"],
+    ["compounds", "pinn"],
     ["ntk", "operator", "regularizers", "optimisers"],
     ["products", "blocked", "training", "methods", "series", "recipe"],
     ["structured", "nufft", "population", "zonal"],
