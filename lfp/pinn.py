@@ -67,7 +67,7 @@ class Pinn(eqx.Module):
         return jnp.take_along_axis(sides, jnp.rint(x[:, -1]).astype(int)[None, :], axis=0)[0]
 
 
-def collocation(*points: Sequence[Sequence[float]] | Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d+1"]:
+def collocation(*points: Sequence[Sequence[float]] | Float[np.ndarray, "n d"]) -> Float[np.ndarray, "points columns"]:
     """Points of equation 0, 1, ... one under the other, with the number of their equation as last column.
 
     Raises:

@@ -79,7 +79,7 @@ def probe_functions(
         >>> x = np.array([[0.0], [1.0], [2.0]])
         >>> data = Points(x, 1 + x[:, 0], np.full(3, 1 / 3))
         >>> half = Trajectory(np.array([4]), np.array([[[1.0, 1.5, 2.0]]]), x)
-        >>> probe_functions(half, data, np.hstack([x**0, x]), np.array([0, 1])).mean().real.round(12).tolist()
+        >>> abs(probe_functions(half, data, np.hstack([x**0, x]), np.array([0, 1])).mean()).round(12).tolist()
         [[0.0, 0.5]]
     """
     root = np.sqrt(data.weights)

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "lfp"
 
 # A file imports from earlier rows only; files of a row do not import each other. Not every file exists yet.
 ROWS = [
-    ["_checks", "_files", "_neural_tangents", "quadrature"],
+    ["_checks", "_files", "_neural_tangents", "quadrature", "spectral_filter"],
     [
         "trajectory",
         "fourier",
