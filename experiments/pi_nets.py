@@ -35,9 +35,9 @@ class Config:
     """Settings."""
 
     spheres: tuple[int, ...] = (2, 9)
-    design: int = 13
+    design: int = 11
     pairs: int = 150
-    width: int = 4096
+    width: int = 2048
     alpha: float = 100.0
     relative_lr: float = 0.5
     steps: int = 700

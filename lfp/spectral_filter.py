@@ -86,7 +86,8 @@ class SpectralFilter(eqx.Module):
         if x.ndim != len(self.shape) + 2 or x.shape[1:-1] != self.shape:
             msg = f"x has shape {x.shape}; allowed: (maps, {', '.join(map(str, self.shape))}, channels)"
             raise _checks.InputError(msg)
-        filtered = self.gains(params, x)[..., None] * self._transform(x)
+        transform = self._transform(x)
+        filtered = self.gains(params, x)[..., None].astype(transform.dtype) * transform
         return jnp.fft.irfftn(filtered, s=self.shape, axes=self._axes).astype(x.dtype)
 
     @property
@@ -115,7 +116,8 @@ def coloured(key: PRNGKeyArray, power: Float[np.ndarray, "..."], maps: int, last
     shape = (*power.shape[:-1], last)
     axes = tuple(range(1, len(shape) + 1))
     white = jnp.fft.rfftn(jax.random.normal(key, (maps, *shape, channels)), axes=axes)
-    return jnp.fft.irfftn(jnp.sqrt(jnp.asarray(power, float))[None, ..., None] * white, s=shape, axes=axes)
+    size = jnp.sqrt(jnp.asarray(power, white.dtype))[None, ..., None]
+    return jnp.fft.irfftn(size * white, s=shape, axes=axes)
 
 
 def power_spectrum(x: Float[np.ndarray, "maps ..."]) -> Float[np.ndarray, "..."]:

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "lfp"
 
 # A file imports from earlier rows only; files of a row do not import each other. Not every file exists yet.
 ROWS = [
-    ["_checks", "_files", "_neural_tangents", "quadrature", "spectral_filter"],
+    ["_checks", "_files", "_neural_tangents", "quadrature"],
     [
         "trajectory",
         "fourier",
@@ -25,6 +25,7 @@ ROWS = [
         "transforms",
         "numerical",
         "images",
+        "spectral_filter",
         "decay",
     ],
     ["activations", "domains", "spaces", "euclidean", "momentum", "shrinkage", "iterations"],
