@@ -170,7 +170,7 @@ def plot(data: Any, c: Config) -> Any:
         right.bar(places + shift, values.mean(axis=0), 0.22, color=panels.SERIES[i], label=name)
         right.plot(np.tile(places + shift, len(values)), values.ravel(), "k.", ms=2.5)
     left.set(ylabel=f"mean square error (noise {c.level:g})", ylim=(0, 1.3 * float(data.error.max())))
-    right.set(ylabel="accuracy on test digits", ylim=(0, 1.25))
+    right.set(ylabel="accuracy on test digits", ylim=(0, 1.25), yticks=np.arange(0, 1.1, 0.2))
     for ax in (left, right):
         ax.set_xticks(places, [name if name in TRAINED else f"{name}\n(unseen)" for name in BANDS])
         ax.legend(fontsize=7, ncols=3, loc="upper center")

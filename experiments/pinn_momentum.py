@@ -142,9 +142,9 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Per equation: the strongest residual modes of one network in time; steps to a tenth over the rate, all seeds."""
-    fig, axes = plotting.figure(columns=2 * len(c.equations), width=7.0 * len(c.equations), height=3.3)
+    fig, axes = plotting.figure(columns=2, rows=len(c.equations), width=7.0, height=3.2 * len(c.equations))
     steps = data.step.values
-    for name, left, right in zip(c.equations, axes[::2], axes[1::2], strict=True):
+    for name, left, right in zip(c.equations, *np.reshape(axes, (-1, 2)).T, strict=True):
         theory, training = (data[f"{name}_ball{end}"].values[0] for end in ("_theory", ""))
         strongest = np.sort(np.argsort(-abs(training[0]))[:4])[::-1]
         for colour, k in zip(plotting.mode_colours(4), strongest, strict=True):

@@ -46,7 +46,7 @@ ROWS = [
     ["record"],
     ["overlay", "equation", "survey"],
     ["sweep", "experiment"],
-    ["_tables"],
+    ["_tables", "bench"],
     ["cli"],
 ]
 ROW = {name: i for i, row in enumerate(ROWS) for name in row}
