@@ -1,6 +1,6 @@
 """A physics-informed network: a differential operator inside, conditions at the boundary, one residual to train."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
@@ -12,8 +12,15 @@ from lfp import _checks
 from lfp.kernels import Operator
 from lfp.networks import Network, Params
 
-value: Operator = lambda f, x: f(x)  # noqa: E731 - an operator as any other
-"""(f, x) -> f(x): a condition on the value of the solution."""
+
+def value(f: Callable[[Array], Array], x: Array) -> Array:
+    """f(x): the operator of a condition on the value of the solution.
+
+    Example:
+        >>> float(value(jnp.sum, jnp.ones(2)))
+        2.0
+    """
+    return f(x)
 
 
 class Pinn(eqx.Module):
