@@ -4,8 +4,8 @@ Peer: the dense kernel and neural_tangents.predict.gradient_descent_mse, in the 
 100 log-spaced from 1 / largest rate to the half-life of mode 256 (1 d) or 64 (2 d), a target of 1/f amplitudes,
 float64, error estimate at most 1e-6. Cold is the first solve in the process, compilation included; compiled is the
 second, with new data. The floor is the products alone. Peak is that of the process.
-Run: python benchmarks/solver.py CASE N, for peer 4096, peer 8192, irregular 4096 (both with the peer), line 1000000,
-image 512, scattered 100000
+Run: python benchmarks/solver.py CASE N, for peer 4096 (also without arguments), peer 8192, irregular 4096 (both with
+the peer), line 1000000, image 512, scattered 100000
 """
 
 import resource
@@ -100,4 +100,5 @@ def main(case: str, n: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    case, size = sys.argv[1:] or ("peer", "4096")
+    main(case, int(size))

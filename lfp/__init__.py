@@ -33,9 +33,16 @@ from lfp.networks import MLP as MLP, Custom as Custom, TwoLayer as TwoLayer
 from lfp.ntk import empirical_kernel as empirical_kernel, kernel as kernel
 from lfp.operator import Operator as Operator
 from lfp.partial import PartialSpectrum as PartialSpectrum, largest_rates as largest_rates
+from lfp.pinn import Pinn as Pinn, collocation as collocation
 from lfp.population import Spectral as Spectral
 from lfp.prediction import Prediction as Prediction, laziness as laziness, predict as predict
-from lfp.probes import FilterProbe as FilterProbe, ModeProbe as ModeProbe, WeightProbe as WeightProbe, probe as probe
+from lfp.probes import (
+    FilterProbe as FilterProbe,
+    ModeProbe as ModeProbe,
+    WeightProbe as WeightProbe,
+    probe as probe,
+    probe_functions as probe_functions,
+)
 from lfp.problems import (
     Points as Points,
     merge as merge,

@@ -50,6 +50,31 @@ def list_experiments(folder: Path) -> int:
     return 0
 
 
+def list_benchmarks(claims: dict[str, str]) -> int:
+    """Names and claims; returns the exit code."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for head in ("benchmark", "claim"):
+        table.add_column(head, overflow="fold")
+    for name, claim in claims.items():
+        table.add_row(name, claim.removeprefix("Claim: "))
+    Console().print(table)
+    return 0
+
+
+def show_benchmark(result: dict[str, Any], out: Path) -> None:
+    """The last line: what it printed has been seen."""
+    from rich.console import Console
+
+    end = "finished" if result["passed"] else f"FAILED ({result['error']})"
+    console = Console()
+    console.print(
+        f"{result['name']} {end}; {result['seconds']:.0f} s; results in {out}/", highlight=False, markup=False
+    )
+
+
 def show_overlay(result: dict[str, Any], out: Path) -> None:
     """The table of modes and the verdict, on stdout."""
     from rich.console import Console

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from lfp import _checks, _tables, equation, experiment as experiments, results
+from lfp import _checks, _tables, bench as benchmarks, equation, experiment as experiments, results
 from lfp.equation import Equation
 from lfp.overlay import Overlay, run
 from lfp.survey import Survey, run as survey
@@ -142,7 +142,42 @@ def experiment(
     return lambda: _tables.list_experiments(folder)
 
 
-COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum, "experiment": experiment}
+def bench(
+    action: Annotated[Literal["list", "run"], tyro.conf.Positional],
+    name: Annotated[str, tyro.conf.Positional] = "",
+    out: Path = Path("bench"),
+    arguments: tuple[str, ...] = (),
+    json: bool = False,
+    force: bool = False,
+    folder: Path = benchmarks.FOLDER,
+) -> Job:
+    """Run a benchmark of lfp against its peer, in a process of its own.
+
+    Args:
+        action: list their claims, or run one
+        name: of the benchmark to run
+        out: folder for config.json and result.json
+        arguments: handed to the script
+        json: print result.json to stdout, and nothing else there
+        force: take over a folder that holds another run
+        folder: where the benchmarks are
+
+    Returns:
+        The job; calling it runs the command and gives its exit code.
+
+    Example:
+        >>> callable(bench("list"))
+        True
+    """
+    if action == "list":
+        claims = lambda: {name: experiments.claim(name, folder) for name in benchmarks.names(folder)}  # noqa: E731
+        return lambda: _tables.list_benchmarks(claims())
+    how: dict[str, Any] = {"arguments": arguments, "force": force, "folder": folder}
+    work = lambda: benchmarks.run(name, out, say=_say if json else print, **how)  # noqa: E731
+    return _job(work, _tables.show_benchmark, out, json)
+
+
+COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum, "experiment": experiment, "bench": bench}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

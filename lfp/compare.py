@@ -69,6 +69,25 @@ def time_to(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"], share: 
     return float(steps[i - 1] + part * (steps[i] - steps[i - 1]))
 
 
+def settled(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"], share: float = FALLEN) -> float:
+    """The first of the looks from which on no more than a share of a mode is left; NaN where it never stays there.
+
+    Where a mode oscillates, as under momentum, `time_to` gives its first passage and this the last.
+
+    Args:
+        steps: steps of the optimiser, from 0.
+        size: what is left of the mode.
+        share: of the mode.
+
+    Example:
+        >>> settled(np.arange(6), np.array([1.0, 0.2, 0.7, 0.4, 0.3, 0.1])), settled(np.arange(1), np.ones(1))
+        (3.0, nan)
+    """
+    above = np.flatnonzero(size > share)
+    last = above[-1] if len(above) else -1
+    return float(steps[last + 1]) if last + 1 < len(steps) else float("nan")
+
+
 def time_errors(theory: ModeCurves, training: ModeCurves, share: float = FALLEN) -> Float[np.ndarray, "run k"]:
     """Relative error of the predicted time to a share of every mode, of every run; what is within one step is 0.
 

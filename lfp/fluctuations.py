@@ -18,7 +18,7 @@ from lfp import _checks
 from lfp.dynamics import Dynamics
 from lfp.networks import Network, Params, TwoLayer
 from lfp.ntk import empirical_kernel, neuron_features
-from lfp.problems import Problem
+from lfp.problems import Points, Problem
 from lfp.solver import solve
 from lfp.spectra import GramSpectrum, Kernel, gram_spectrum, refuse_dense
 from lfp.trajectory import Trajectory
@@ -87,7 +87,7 @@ def fluctuations(
     return Trajectory(np.asarray(steps), _checks.finite("fluctuations", values), problem.x, {"kind": "fluctuations"})
 
 
-def network_spectrum(problem: Problem, network: Network, params: Params) -> GramSpectrum:
+def network_spectrum(problem: Problem | Points, network: Network, params: Params) -> GramSpectrum:
     """Rates of the empirical kernel of one network, in the precision of the data.
 
     Example:

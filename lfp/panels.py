@@ -1,4 +1,4 @@
-"""Pictures of a solution of the LFP equation, on given Axes; nothing is computed here."""
+"""Pictures of solutions and of the times of modes, on given Axes; nothing is computed here."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +10,9 @@ from lfp.plotting import edges, mode_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+"""Colours of things without order, apart for colour-blind eyes too (Okabe and Ito)."""
 
 
 def plot_profiles(
@@ -85,3 +88,33 @@ def plot_spectrum(
     mesh = axes.pcolormesh(*borders, np.maximum(size, 1e-4 * top), norm=norm, cmap="viridis", rasterized=True)
     axes.set(xscale="log", yscale="log", xlabel="frequency (cycles per unit of x)", ylabel="flow time t")
     axes.figure.colorbar(mesh, ax=axes, label="predicted |F[h](t)|")
+
+
+def plot_steps(
+    axes: "Axes",
+    measured: dict[str, tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]],
+    laws: dict[str, tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]],
+    critical: float | None = None,
+) -> None:
+    """Steps to a share of every mode over its rate: dots measured, dashed the laws of those that have one.
+
+    Args:
+        axes: where to draw.
+        measured: (lr times rate, steps) by the name of the optimiser, in any shape.
+        laws: the same along a line.
+        critical: lr times the critical rate of momentum, dotted.
+
+    Example:
+        >>> from lfp.plotting import figure
+        >>> x = np.array([0.01, 0.1])
+        >>> plot_steps(figure()[1], {"gradient descent": (x, 2 / x)}, {"gradient descent": (x, 2.3 / x)}, 0.02)
+    """
+    for (name, (x, steps)), marker, colour in zip(measured.items(), "osv^", SERIES, strict=False):
+        axes.plot(np.ravel(x), np.ravel(steps), marker, ms=3.5, color=colour, mec="none", label=name)
+    for x, steps in laws.values():
+        axes.plot(x, steps, color="black", lw=1.0, ls=(0, (4, 2)), zorder=0)
+    axes.plot([], [], color="black", lw=1.0, ls=(0, (4, 2)), label="law")
+    if critical is not None:
+        axes.axvline(critical, color="0.4", lw=0.8, ls=":", label="critical rate")
+    axes.set(xscale="log", yscale="log", xlabel="learning rate times rate of the mode")
+    axes.legend(fontsize=7, frameon=True, framealpha=0.9, edgecolor="none")

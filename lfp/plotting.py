@@ -52,8 +52,8 @@ def mode_colours(count: int) -> list[Any]:
     return [colormaps["viridis"](v) for v in np.linspace(0.0, 0.9, count)]
 
 
-def figure(columns: int = 1, width: float = 6.0, height: float = 3.8) -> "tuple[Figure, Any]":
-    """An empty figure of `columns` Axes, drawn without a display.
+def figure(columns: int = 1, width: float = 6.0, height: float = 3.8, rows: int = 1) -> "tuple[Figure, Any]":
+    """An empty figure of `columns` Axes in each of `rows`, drawn without a display.
 
     Example:
         >>> fig, axes = figure(columns=2)
@@ -63,7 +63,7 @@ def figure(columns: int = 1, width: float = 6.0, height: float = 3.8) -> "tuple[
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(width, height), layout="constrained")
-    return fig, fig.subplots(1, columns)
+    return fig, fig.subplots(rows, columns)
 
 
 def plot_modes(

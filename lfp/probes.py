@@ -11,7 +11,7 @@ from jaxtyping import Complex, Float, Inexact, Int, Shaped
 from lfp import _checks
 from lfp.filtering import gaussian_filter
 from lfp.fourier import analysis, harmonics, is_full_period_grid
-from lfp.problems import Problem
+from lfp.problems import Points, Problem
 from lfp.scattered import box, density_weights, nudft
 from lfp.trajectory import Trajectory, parts
 
@@ -295,3 +295,37 @@ def sup_distance(one: Trajectory, other: Trajectory, problem: Problem, probe: Pr
         raise _checks.InputError(msg)
     gap = probe(one, problem).mean()[:count] - probe(other, problem).mean()[:count]
     return length(gap, 2).max(axis=0)
+
+
+def probe_functions(
+    trajectory: Trajectory, data: Points, functions: Float[np.ndarray, "n k"], modes: Int[np.ndarray, " k"]
+) -> ModeCurves:
+    """Relative error along given functions, by weighted least squares: the modes of any domain, on any points.
+
+    Args:
+        trajectory: functions at the data points.
+        data: points, targets and weights.
+        functions: one a column, at the data points.
+        modes: what they are called.
+
+    Raises:
+        InputError: functions that the points do not tell apart.
+
+    Example:
+        >>> x = np.array([[0.0], [1.0], [2.0]])
+        >>> data = Points(x, 1 + x[:, 0], np.full(3, 1 / 3))
+        >>> half = Trajectory(np.array([4]), np.array([[[1.0, 1.5, 2.0]]]), x)
+        >>> abs(probe_functions(half, data, np.hstack([x**0, x]), np.array([0, 1])).mean()).round(12).tolist()
+        [[0.0, 0.5]]
+    """
+    root = np.sqrt(data.weights)
+    rank = int(np.linalg.matrix_rank(root[:, None] * functions))
+    if rank < functions.shape[1]:
+        msg = f"functions has {functions.shape[1]} columns, of rank {rank} on the points; allowed: independent ones"
+        raise _checks.InputError(msg)
+    matrix = np.linalg.pinv(root[:, None] * functions) * root[None, :]
+    target, rms = matrix @ data.y + 0j, np.sqrt(data.weights @ data.y**2)
+    present = np.abs(target) > ABSENT * rms
+    scale = np.where(present, target, rms if rms > 0 else 1.0)
+    remaining = (target - trajectory.values @ matrix.T) / scale
+    return ModeCurves(trajectory.steps, modes, remaining, present.astype(int))

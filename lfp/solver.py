@@ -36,7 +36,9 @@ def _learnt(spectrum: Spectrum, dynamics: Dynamics, steps: jnp.ndarray, y: jnp.n
     return spectrum.apply(dynamics.learned(spectrum.rates, steps), y)
 
 
-def solve(problem: Problem, spectrum: Spectrum, dynamics: Dynamics, steps: Num[np.ndarray, " t"]) -> Trajectory:
+def solve(
+    problem: Problem | Points, spectrum: Spectrum, dynamics: Dynamics, steps: Num[np.ndarray, " t"]
+) -> Trajectory:
     """f_s = (1 - p_s(K P)) y at the data, from f_0 = 0: exact in discrete time, closed form in s.
 
     Args:

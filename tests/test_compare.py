@@ -25,9 +25,20 @@ from lfp import (
     sum_of_modes,
     train,
 )
-from lfp.compare import fitted_rate, time_to
+from lfp.compare import fitted_rate, settled, time_to
 from lfp.prediction import Prediction, sup_distance
 from tests.helpers import arc_cosine_ntk
+
+
+def test_settled_waits_for_oscillations():
+    """The last passage, where `time_to` finds the first; NaN where the mode may come back."""
+    steps = np.arange(60)
+    size = np.abs(np.cos(steps)) * 0.9**steps
+    last = max(s for s in steps if size[s] > 0.1) + 1
+    assert settled(steps, size, 0.1) == last
+    assert time_to(steps, size, 0.1) < 8 < last
+    assert np.isnan(settled(steps, np.ones(60), 0.1))
+    assert settled(steps, np.zeros(60), 0.1) == 0
 
 
 def test_fitted_rate_finds_the_rate_of_the_law():

@@ -25,12 +25,13 @@ ROWS = [
         "transforms",
         "numerical",
         "images",
+        "spectral_filter",
         "decay",
     ],
     ["activations", "domains", "spaces", "euclidean", "momentum", "shrinkage", "iterations"],
     ["networks", "problems", "dual", "harmonics", "profile", "schedules", "scattered"],
     ["averages", "kernels", "expansions", "stochastic", "filtering"],
-    ["compounds"],
+    ["compounds", "pinn"],
     ["ntk", "operator", "regularizers", "optimisers"],
     ["products", "blocked", "training", "methods", "series", "recipe"],
     ["structured", "nufft", "population", "zonal"],
@@ -45,7 +46,7 @@ ROWS = [
     ["record"],
     ["overlay", "equation", "survey"],
     ["sweep", "experiment"],
-    ["_tables"],
+    ["_tables", "bench"],
     ["cli"],
 ]
 ROW = {name: i for i, row in enumerate(ROWS) for name in row}

@@ -11,10 +11,12 @@ from lfp import (
     InputError,
     Line,
     ModeProbe,
+    Points,
     Trajectory,
     WeightProbe,
     log_steps,
     probe,
+    probe_functions,
     problem,
     sum_of_modes,
 )
@@ -192,3 +194,18 @@ def test_log_steps_start_at_zero_and_end_at_the_last():
         assert (np.diff(steps) > 0).all()
     with pytest.raises(InputError, match="steps=0"):
         log_steps(0, 5)
+
+
+def test_functions_are_told_apart_by_least_squares():
+    """Two functions that overlap on scattered, weighted points; their plain projections (control) mix them up."""
+    rng = np.random.default_rng(0)
+    x, weights = rng.uniform(-1, 1, (20, 1)), rng.dirichlet(np.ones(20))
+    functions = np.hstack([x**3, np.exp(x)])
+    data = Points(x, functions @ np.array([2.0, -1.0]), weights)
+    f = functions @ np.array([0.5, -0.9])
+    curves = probe_functions(one_look(data, f), data, functions, np.array([3, 0]))
+    np.testing.assert_allclose(curves.remaining[0, 0], [0.75, 0.1], atol=1e-12)
+    mixed = functions.T @ (weights * (data.y - f)) / (functions.T @ (weights * data.y))
+    assert abs(mixed - [0.75, 0.1]).max() > 0.05
+    with pytest.raises(InputError, match="functions has 2 columns, of rank 1"):
+        probe_functions(one_look(data, f), data, np.hstack([x, 2 * x]), np.array([0, 1]))
