@@ -1,14 +1,13 @@
 """Of a parity a network learns its samples and nothing else; of a product of two bits it learns the rest of the cube.
 
 The parity of all bits is the highest frequency of the cube, so a network with a bias to low ones fills what it has not
-seen in wrongly. Whether it generalises follows from the rates alone, before training. The paper trains by cross
-entropy; this is the squared loss.
+seen in wrongly. Whether it generalises follows from the kernel of the network at its start. The paper trains by
+cross entropy; this is the squared loss.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 
 import lfp
@@ -24,19 +23,19 @@ CAPTION = "Dashed theory over solid training: the share of unseen points that co
 class Config:
     """Settings."""
 
-    dim: int = 10
-    train: int = 700
-    degrees: tuple[int, ...] = (2, 10)
-    width: int = 2048
+    dim: int = 8
+    train: int = 180
+    degrees: tuple[int, ...] = (2, 8)
+    width: int = 4096
     alpha: float = 50.0
     mu: float = 0.9
-    steps: int = 600
+    steps: int = 300
     seeds: int = 5
     limit: float = 0.05
     chance: float = 0.5
 
 
-SMOKE = Config(dim=6, train=44, degrees=(2, 6), width=1024, steps=100, seeds=2, limit=0.3)
+SMOKE = Config(dim=6, train=44, degrees=(2, 6), width=1024, steps=100, seeds=2, limit=0.12)
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
@@ -61,7 +60,7 @@ def _one(c: Config, degree: int, seed: int, steps: np.ndarray) -> experiment.Arr
     chosen, left = order[: c.train], order[c.train :]
     network = lfp.TwoLayer(c.width, alpha=c.alpha)
     data = lfp.merge(x[chosen], y[chosen])
-    known = lfp.extend(jax.jit(lfp.kernel(network)), data)
+    known = lfp.extend(lfp.kernel_at_start(network, c.dim, seed), data)
     law = lfp.HeavyBall(2 * known.descent.lr, c.mu)
     theory = known.follow(law, steps, x)
     trained = lfp.train(network, data, law, steps, at=x, seeds=1, seed=seed).trajectory
@@ -73,7 +72,7 @@ def _one(c: Config, degree: int, seed: int, steps: np.ndarray) -> experiment.Arr
 def check(data: Any, c: Config) -> list[Gate]:
     """Right signs at the end: training against theory; unseen points of the parity and of the product of two bits."""
     share = data.share.values
-    off = np.abs(share[:, :, 1, 0, 1:] - share[:, :, 0, 0, 1:]).max(axis=(0, 2))
+    off = np.abs(share[:, :, 1, 0] - share[:, :, 0, 0]).max(axis=(0, 2))
     end = share[:, :, 1, :, -1]
     return [
         Gate("share of left-out points right, training against theory, largest", off, c.limit),
@@ -95,5 +94,5 @@ def plot(data: Any, c: Config) -> Any:
         ax.plot(steps, mean[1:], color="black", lw=1.1, ls=(0, (4, 2)), label=None if i else "theory")
     ax.axhline(0.5, color="0.7", lw=0.8)
     ax.set(xscale="log", xlabel="step of the heavy ball", ylabel="share of left-out points right", ylim=(-0.03, 1.03))
-    ax.legend(fontsize=8, loc="center left")
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0.0, 0.92))
     return fig

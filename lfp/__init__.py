@@ -15,7 +15,7 @@ from lfp.content import frequency_content as frequency_content
 from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
 from lfp.euclidean import Euclidean as Euclidean
-from lfp.extension import Extension as Extension, extend as extend
+from lfp.extension import Extension as Extension, extend as extend, kernel_at_start as kernel_at_start
 from lfp.filtering import (
     along as along,
     energy_by_degree as energy_by_degree,

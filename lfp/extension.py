@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num
 
 from lfp.dynamics import Dynamics, GradientDescent
+from lfp.networks import Network
+from lfp.ntk import empirical_kernel
 from lfp.problems import Points, Problem
 from lfp.spectra import GramSpectrum, Kernel, gram_spectrum, refuse_dense
+from lfp.training import initialise
 from lfp.trajectory import Trajectory
 
 
@@ -69,6 +73,23 @@ def extend(kernel: Kernel, data: Points | Problem) -> Extension:
     """
     refuse_dense(len(data.x))
     return Extension(kernel, data, gram_spectrum(kernel(jnp.asarray(data.x), None), data.weights))
+
+
+def kernel_at_start(network: Network, dim: int, seed: int) -> Kernel:
+    """The kernel of the very network that `train(network, ..., seeds=1, seed=seed)` starts from, in float64.
+
+    Args:
+        network: any network.
+        dim: of its input.
+        seed: as given to `train`.
+
+    Example:
+        >>> from lfp.networks import TwoLayer
+        >>> kernel_at_start(TwoLayer(8), 2, seed=0)(jnp.eye(2), None).shape
+        (2, 2)
+    """
+    params = jax.tree.map(lambda leaf: leaf[0].astype(float), initialise(network, dim, 1, seed))
+    return lambda x1, x2: empirical_kernel(network, params, x1, x2)
 
 
 @eqx.filter_jit
