@@ -31,8 +31,8 @@ class Config:
     many: int = 1000  # 0: left out
     width: int = 8192
     alpha: float = 50.0
-    steps: int = 2000
-    steps_many: int = 300
+    steps: int = 1000
+    steps_many: int = 150
     seeds: int = 5
     limit: float = 0.05
     limit_mean: float = 0.02
