@@ -28,13 +28,12 @@ class Config:
     width: int = 256
     depth: int = 3
     alpha: float = 50.0
-    mu: float = 0.9
-    steps: int = 1000
+    steps: int = 3000
     seeds: int = 5
     limit: float = 0.02
 
 
-SMOKE = Config(points=24, modes=(1, 3, 5), width=128, steps=150, seeds=2, limit=0.04)
+SMOKE = Config(points=24, modes=(1, 3, 5), width=128, steps=400, seeds=2, limit=0.06)
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
@@ -42,7 +41,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     problem = lfp.sum_of_modes(lfp.Circle(), c.points, c.modes, [1 / k for k in c.modes])
     network, steps = lfp.MLP(c.width, c.depth, alpha=c.alpha), lfp.log_steps(c.steps, 80)
     own = [lfp.extend(lfp.kernel_at_start(network, 2, seed), problem) for seed in range(c.seeds)]
-    law = lfp.HeavyBall(min(2 * one.descent.lr for one in own), c.mu)
+    law = lfp.GradientDescent(min(one.descent.lr for one in own))
     theory = _pack("theory", [one.follow(law, steps, problem.x) for one in own], problem)
     for name, alpha in (("training", c.alpha), ("control", 0.5)):
 

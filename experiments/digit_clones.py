@@ -40,7 +40,7 @@ class Config:
     limit: float = 0.02
 
 
-SMOKE = Config(samples=150, test=200, width=512, deep_width=64, depth=2, steps=60, seeds=2, apart=0.035, limit=0.05)
+SMOKE = Config(width=512, deep_width=128, depth=2, steps=60, seeds=2, limit=0.06)
 
 
 def sources(c: Config, seed: int) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], tuple[np.ndarray, np.ndarray]]:

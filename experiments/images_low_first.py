@@ -28,7 +28,7 @@ class Config:
     data: str = "digits"
     samples: int = 400
     variance: float = 1.0  # of the filter, in pixels squared
-    frequencies: tuple[float, ...] = (0.0, 0.2, 0.4)  # cycles per unit along the direction
+    frequencies: tuple[float, ...] = (0.1, 0.3)  # cycles per unit along the direction
     width: int = 1024
     alpha: float = 30.0
     mu: float = 0.9
