@@ -36,11 +36,11 @@ class Config:
     mu: float = 0.9
     steps: int = 200
     seeds: int = 5
-    apart: float = 0.025
-    limit: float = 0.02
+    apart: float = 0.04
+    limit: float = 0.06
 
 
-SMOKE = Config(width=512, deep_width=128, depth=2, steps=60, seeds=2, limit=0.06)
+SMOKE = Config(width=512, deep_width=128, depth=2, steps=60, seeds=2, limit=0.08, apart=0.03)
 
 
 def sources(c: Config, seed: int) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], tuple[np.ndarray, np.ndarray]]:
