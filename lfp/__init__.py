@@ -15,6 +15,7 @@ from lfp.content import frequency_content as frequency_content
 from lfp.domains import Circle as Circle, Line as Line
 from lfp.dynamics import GradientDescent as GradientDescent, GradientFlow as GradientFlow
 from lfp.euclidean import Euclidean as Euclidean
+from lfp.extension import Extension as Extension, extend as extend, kernel_at_start as kernel_at_start
 from lfp.filtering import (
     along as along,
     energy_by_degree as energy_by_degree,
@@ -52,6 +53,7 @@ from lfp.problems import (
 )
 from lfp.profile import profile as profile
 from lfp.rates import ModeRates as ModeRates, grid_rates as grid_rates, mode_rates as mode_rates
+from lfp.regularizers import HashWH as HashWH
 from lfp.scattered import coupling as coupling, nudft as nudft
 from lfp.schedules import Scheduled as Scheduled, scheduled as scheduled
 from lfp.shrinkage import RandomFeatures as RandomFeatures, Ridge as Ridge, WeightDecay as WeightDecay

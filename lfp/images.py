@@ -1,9 +1,9 @@
-"""Grey images as arrays: a file, or one of the photographs that scikit-learn ships."""
+"""Grey images as arrays: a file, one of the photographs that scikit-learn ships, handwritten digits."""
 
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from lfp import _checks
 
@@ -45,3 +45,26 @@ def read_image(name: str | Path, size: int) -> Float[np.ndarray, "size size"]:
     grey = image.convert("F").resize((size, size), Image.Resampling.BOX, box=box)
     values = np.asarray(grey, np.float64) / 255
     return values - values.mean()
+
+
+def read_digits(name: str = "digits") -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
+    """Handwritten digits as rows of pixels from 0 to 1, and what they show.
+
+    Args:
+        name: `digits`, 1797 images of 8 x 8 that scikit-learn ships; `mnist`, 70 000 of 28 x 28 from the network.
+
+    Raises:
+        InputError: an unknown name.
+
+    Example:
+        >>> x, shown = read_digits()
+        >>> x.shape, float(x.max()), sorted(set(shown.tolist())) == list(range(10))
+        ((1797, 64), 1.0, True)
+    """
+    from sklearn import datasets
+
+    if _checks.choice("name", name, ("digits", "mnist")) == "digits":
+        x, shown = datasets.load_digits(return_X_y=True)
+    else:
+        x, shown = datasets.fetch_openml("mnist_784", return_X_y=True, as_frame=False)
+    return np.asarray(x, np.float64) / np.max(x), np.asarray(shown, int)

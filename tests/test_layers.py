@@ -37,7 +37,7 @@ ROWS = [
     ["structured", "nufft", "population", "zonal"],
     ["choice", "spectra"],
     ["solution", "stationary", "partial", "rates", "noise", "sobolev"],
-    ["solver", "content"],
+    ["solver", "content", "extension"],
     ["probes", "generalization", "fluctuations", "forecast", "drift"],
     ["prediction"],
     ["compare"],

@@ -1,0 +1,83 @@
+"""A deep network learns a square wave from low to high frequencies, each at the rate of its kernel at the start.
+
+The map of the complex relative error over frequency and step, for three hidden layers. The prediction uses the kernel
+of each network at its initialisation and nothing of the training. The paper trains networks that are not lazy; the
+control is one.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import lfp
+from lfp import experiment, plotting
+from lfp.experiment import Gate, Stage
+
+PAPER = "F-Principle, arXiv 1901.06523"
+PREDICTED = "complex relative error of every frequency at every step"
+CAPTION = "Theory beside training of deep networks: dark is not yet learnt; low frequencies clear first."
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings."""
+
+    points: int = 48
+    modes: tuple[int, ...] = (1, 3, 5, 7, 9, 11)
+    width: int = 256
+    depth: int = 3
+    alpha: float = 50.0
+    steps: int = 3000
+    seeds: int = 5
+    limit: float = 0.02
+
+
+SMOKE = Config(points=24, modes=(1, 3, 5), width=128, steps=400, seeds=2, limit=0.06)
+
+
+def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
+    """Theory of every network, then its training; then the control."""
+    problem = lfp.sum_of_modes(lfp.Circle(), c.points, c.modes, [1 / k for k in c.modes])
+    network, steps = lfp.MLP(c.width, c.depth, alpha=c.alpha), lfp.log_steps(c.steps, 80)
+    own = [lfp.extend(lfp.kernel_at_start(network, 2, seed), problem) for seed in range(c.seeds)]
+    law = lfp.GradientDescent(min(one.descent.lr for one in own))
+    theory = _pack("theory", [one.follow(law, steps, problem.x) for one in own], problem)
+    for name, alpha in (("training", c.alpha), ("control", 0.5)):
+
+        def work(name: str = name, alpha: float = alpha) -> experiment.Arrays:
+            one = lfp.MLP(c.width, c.depth, alpha=alpha)
+            runs = [lfp.train(one, problem, law, steps, seeds=1, seed=seed).trajectory for seed in range(c.seeds)]
+            return _pack(name, runs, problem)
+
+        theory |= stage(name, work)
+    return theory
+
+
+def _pack(name: str, runs: list[lfp.Trajectory], problem: Any) -> experiment.Arrays:
+    """The modes of several runs as arrays to store."""
+    values = np.concatenate([one.values for one in runs])
+    return experiment.pack(name, lfp.probe(lfp.Trajectory(runs[0].steps, values, runs[0].points), problem))
+
+
+def check(data: Any, c: Config) -> list[Gate]:
+    """Every mode of every seed against its theory; the order of the halves; the control."""
+    theory, training, control = (experiment.unpack(data, name).remaining for name in ("theory", "training", "control"))
+    off, wrong = (np.abs(one - theory).max(axis=(1, 2)) for one in (training, control))
+    half = (np.abs(training) < 0.5).argmax(axis=1)
+    reached = (np.abs(training) < 0.5).any(axis=1)
+    half = np.where(reached, half, training.shape[1])
+    return [
+        Gate("complex relative error, training against theory, largest over modes and steps", off, c.limit),
+        Gate(
+            "looks from the half of one frequency to that of the next, least", np.diff(half).min(axis=1), 1, above=True
+        ),
+        Gate("complex relative error at alpha = .5", wrong, c.limit, control=True),
+    ]
+
+
+def plot(data: Any, c: Config) -> Any:  # noqa: ARG001 - the arrays hold it all
+    """Two maps."""
+    fig, axes = plotting.figure(columns=2, width=7.0, height=2.9)
+    plotting.plot_heat(axes, *(experiment.unpack(data, name) for name in ("theory", "training")))
+    return fig
