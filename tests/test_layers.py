@@ -45,6 +45,7 @@ ROWS = [
     ["record"],
     ["overlay", "equation", "survey"],
     ["sweep", "experiment"],
+    ["trials"],
     ["_tables"],
     ["cli"],
 ]
