@@ -64,8 +64,8 @@ def ricker(a: float) -> Activation:
 def kernel(a: float, x1: Any, x2: Any = None) -> Any:
     """The NTK on the unit circle, a, w, b ~ N(0, 1), in closed form.
 
-    The activation is -size a^2 g'', g(z) = exp(-z^2 / 2 a^2), and E[g(z) g(z')] = a^2 / sqrt((a^2 + v)^2 - q^2) with the
-    variance v = 2 of z and z' and their covariance q = 1 + x.x'. Each d/dq puts a derivative on both g.
+    The activation is -size a^2 g'', g(z) = exp(-z^2 / 2 a^2), and E[g(z) g(z')] = a^2 / sqrt((a^2 + v)^2 - q^2) with
+    the variance v = 2 of z and z' and their covariance q = 1 + x.x'. Each d/dq puts a derivative on both g.
     """
     overlap = lambda q: a**2 / jnp.sqrt((a**2 + 2) ** 2 - q**2)  # noqa: E731
     second = jax.grad(jax.grad(overlap))
