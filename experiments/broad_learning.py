@@ -28,15 +28,15 @@ class Config:
     points: int = 32
     modes: tuple[int, ...] = (2, 3, 4, 6, 8)
     mapped: int = 12
-    blocks: tuple[int, ...] = (64, 64, 128)
-    penalty: float = 0.003
+    blocks: tuple[int, ...] = (64, 64, 64)
+    penalty: float = 0.03
     draws: int = 80
     groups: int = 5
-    limit: float = 0.06
+    limit: float = 0.05
     rounding: float = 1e-8
 
 
-SMOKE = Config(draws=60, groups=2, blocks=(64, 64), limit=0.08)
+SMOKE = Config(draws=60, groups=2, blocks=(64, 64))
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
