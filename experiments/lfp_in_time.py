@@ -34,7 +34,7 @@ class Config:
     alpha: float = 100.0
     steps: int = 1000
     seeds: int = 5
-    limit: float = 0.025
+    limit: float = 0.035
 
 
 SMOKE = Config(activations=("relu",), width=1024, steps=300, seeds=2, limit=0.03)
