@@ -2,8 +2,7 @@
 
 A small tanh network learns sin x + sin 3x + sin 5x by conjugate gradients, BFGS, L-BFGS, Powell's method (scipy) and a
 particle swarm. There is no linear law for them in this regime: what is predicted is the order, measured is the share of
-runs that keep it. Gauss-Newton (Levenberg-Marquardt), whose law has no order, is the control. The paper's own networks
-are larger.
+runs that keep it. Gauss-Newton, whose law has no order, is the control, on a wider network.
 """
 
 from collections.abc import Callable
@@ -46,14 +45,16 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """Every optimiser from the same starts: what is left of each sine after every iteration."""
     x = np.pi * (2 * np.arange(c.points) / c.points - 1)
     waves = np.sin(np.multiply.outer(np.array(c.modes), x))
-    task = Task(x, waves, c)
+    task = Task(x, waves, c, c.width)
+    wide = Task(x, waves, c, 8 * c.width)  # as many parameters as Gauss-Newton needs for steps of full rank
     arrays: experiment.Arrays = {"mode": (("mode",), np.array(c.modes))}
     for name in (*METHODS, "Gauss-Newton"):
 
         def work(name: str = name) -> experiment.Arrays:
-            runs = [task.curves(name, seed) for seed in range(c.seeds)]
+            one = wide if name == "Gauss-Newton" else task
+            runs = [one.curves(name, seed) for seed in range(c.seeds)]
             longest = max(map(len, runs))
-            runs = [np.pad(one, ((0, longest - len(one)), (0, 0)), mode="edge") for one in runs]
+            runs = [np.pad(rows, ((0, longest - len(rows)), (0, 0)), mode="edge") for rows in runs]
             return {name: (("run", f"iteration {name}", "mode"), np.array(runs))}
 
         arrays |= stage(name, work)
@@ -63,9 +64,8 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
 class Task:
     """The network, its loss and the share of each sine that is left."""
 
-    def __init__(self, x: np.ndarray, waves: np.ndarray, c: Config):
-        m = c.width
-        points, self.waves, self.y, self.c = jnp.asarray(x), waves, waves.sum(axis=0), c
+    def __init__(self, x: np.ndarray, waves: np.ndarray, c: Config, m: int):
+        points, self.waves, self.y, self.c, self.width = jnp.asarray(x), waves, waves.sum(axis=0), c, m
 
         def f(p: Any) -> Any:
             return p[2 * m : 3 * m] @ jnp.tanh(p[:m, None] * points[None, :] + p[m : 2 * m, None])
@@ -80,7 +80,7 @@ class Task:
 
     def curves(self, name: str, seed: int) -> np.ndarray:
         """What is left of each sine after every iteration of an optimiser."""
-        rng, m = np.random.default_rng(seed), self.c.width
+        rng, m = np.random.default_rng(seed), self.width
         start = np.concatenate([rng.normal(size=2 * m), rng.normal(size=m) / m**0.5])
         rows = [self.left(start)]
         keep = lambda p: rows.append(self.left(p))  # noqa: E731

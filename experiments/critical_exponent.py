@@ -106,6 +106,8 @@ def plot(data: Any, c: Config) -> Any:
         spikes = data[f"below{dim}_theory"].values.mean(axis=0)
         ax.plot(cuts, spikes, color="black", ls=(0, (4, 2)), lw=1.1, label="spikes")
         ax.set(xscale="log", yscale="log", xlabel="cut-off M", title=f"d = {dim}")
+        ax.set_xticks(cuts[::2], [str(cut) for cut in cuts[::2]])
+        ax.minorticks_off()
     axes[0].set_ylabel("rms of the minimiser")
     axes[1].legend(fontsize=8)
     return fig

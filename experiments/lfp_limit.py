@@ -33,12 +33,12 @@ class Config:
 
     cases: tuple[str, ...] = ("cubic", "linear", "xor", "tanh")
     steps: tuple[int, ...] = (60_000, 8_000, 500, 6)
-    width: int = 4000
+    widths: tuple[int, ...] = (4000, 16_000, 4000, 4000)
     seeds: int = 5
-    limits: tuple[float, ...] = (0.06, 0.2, 0.1, 0.06)
+    limits: tuple[float, ...] = (0.08, 0.12, 0.1, 0.02)
 
 
-SMOKE = Config(cases=("cubic", "xor"), steps=(20_000, 500), width=1000, seeds=2, limits=(0.1, 0.2))
+SMOKE = Config(cases=("cubic", "xor"), steps=(20_000, 500), widths=(1000, 1000), seeds=2, limits=(0.1, 0.2))
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
@@ -77,7 +77,8 @@ def _wrong(case: str) -> lfp.Operator:
 def _train(c: Config, case: str, steps: int) -> experiment.Arrays:
     """The function between the data after the last step, one row a network."""
     points, at = _data(case)
-    network = lfp.TwoLayer(c.width, *CASES[case], alpha=c.width**0.5)
+    width = c.widths[c.cases.index(case)]
+    network = lfp.TwoLayer(width, *CASES[case], alpha=width**0.5)
     x = jnp.asarray(points.x)
     largest = lfp.gram_spectrum(lfp.kernel(network)(x, x), points.weights).rates.max()
     law, dtype = lfp.GradientDescent(1.5 / float(largest)), jnp.float32
