@@ -95,7 +95,7 @@ def check(data: Any, c: Config) -> list[Gate]:
         for dim in range(1, len(c.points) + 1):
             off = [_distance(data, f"{name}{dim}", kind).mean(axis=1) ** 0.5 for kind in ("theory", "half")]
             gates += [
-                Gate(f"distance to the LFP solution, {name}, d = {dim}, relative to y", off[0], c.limit),
+                Gate(f"distance to the LFP solution over all times, {name}, d = {dim}, relative to y", off[0], c.limit),
                 Gate(f"the same with half the prefactor, {name}, d = {dim}", off[1], c.limit, control=True),
             ]
     return gates
@@ -121,7 +121,6 @@ def plot(data: Any, c: Config) -> Any:
         for kind, style, text in (("theory", "-", "LFP"), ("half", ":", "half")):
             size = np.sqrt(_distance(data, f"{name}2", kind).mean(axis=0))
             axes[1].plot(data.step[1:], size[1:], style, color=colour, label=f"{name}, {text}")
-    axes[1].axhline(c.limit, color="0.7", lw=0.8)
     axes[1].set(xscale="log", yscale="log", xlabel="step", ylabel="distance, relative to y", title="d = 2")
     axes[1].legend(fontsize=7)
     return fig

@@ -122,6 +122,8 @@ def plot(data: Any, c: Config) -> Any:
         ax.plot(x, wrong.mean(axis=1), "s-", ms=4, color="#D55E00", label="control")
         ax.plot(x, right.mean(axis=1)[0] * (x / x[0]) ** slope, color="black", ls=(0, (4, 2)), label=f"slope {slope:g}")
         ax.set(xscale="log", yscale="log", xlabel=label)
+        ax.set_xticks(x, [f"{one:g}" for one in x])
+        ax.minorticks_off()
         ax.legend(fontsize=7)
     axes[0].set_ylabel("distance, relative to y")
     return fig
