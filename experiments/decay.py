@@ -7,11 +7,8 @@ step at which a tenth of a mode is left depends on its rate alone: amplitudes, a
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 import lfp
-from lfp import experiment, plotting
-from lfp.compare import time_errors
+from lfp import experiment, plotting, trials
 from lfp.experiment import Gate, Stage
 
 PAPER = "Overview, arXiv 2201.07395"
@@ -48,38 +45,22 @@ def _overlay(c: Config, stage: Stage, name: str, amplitudes: tuple[float, ...], 
     """Theory and training of one target as stored arrays."""
     problem = lfp.sum_of_modes(lfp.Circle(), c.points, c.modes, amplitudes)
     network = lfp.TwoLayer(c.width, "relu", alpha=alpha)
-    steps = lfp.log_steps(c.steps, 120)
-    prediction = lfp.predict(problem, network, steps, seeds=c.seeds)
-    theory = experiment.pack(f"{name}_theory", lfp.probe(prediction.theory, problem))
-
-    def train() -> experiment.Arrays:
-        trained = lfp.train(network, problem, prediction.law, steps, seeds=c.seeds).trajectory
-        return experiment.pack(f"{name}_training", lfp.probe(trained, problem))
-
-    return theory | stage(f"training {name}", train)
+    law = lfp.GradientDescent(1 / float(lfp.spectrum(lfp.kernel(network), problem).rates.max()))
+    return trials.trial(name, problem, network, law, lfp.log_steps(c.steps, 120), stage, seeds=c.seeds)
 
 
 def check(data: Any, c: Config) -> list[Gate]:
     """Steps to a tenth, the worst mode of every seed."""
     gates = [
-        Gate(f"steps to 10 %, amplitudes {values}, relative error", _errors(data, f"set{i}"), c.limit)
+        Gate(f"steps to 10 %, amplitudes {values}, relative error", trials.errors(data, f"set{i}"), c.limit)
         for i, values in enumerate(c.amplitudes)
     ]
-    return [*gates, Gate("the same at alpha = .5", _errors(data, "control"), c.limit, control=True)]
-
-
-def _errors(data: Any, name: str) -> list[float]:
-    """The largest relative error of the time to a tenth over the modes, for every seed."""
-    theory, training = (experiment.unpack(data, f"{name}_{kind}") for kind in ("theory", "training"))
-    return np.minimum(time_errors(theory, training, 0.1).max(axis=1), 1.0).tolist()
+    return [*gates, Gate("the same at alpha = .5", trials.errors(data, "control"), c.limit, control=True)]
 
 
 def plot(data: Any, c: Config) -> Any:
     """Theory over training, one panel a set of amplitudes."""
     fig, axes = plotting.figure(columns=len(c.amplitudes), width=7.0, height=3.2)
-    for i, ax in enumerate(axes):
-        theory, training = (experiment.unpack(data, f"set{i}_{kind}") for kind in ("theory", "training"))
-        plotting.plot_modes(ax, theory, training, legend=i == len(axes) - 1)
-        ax.set_ylabel(ax.get_ylabel() if i == 0 else "")
-        ax.set_title("amplitudes " + ", ".join(f"{a:g}" for a in c.amplitudes[i]))
+    titles = [f"amplitudes {', '.join(f'{a:g}' for a in one)}" for one in c.amplitudes]
+    trials.draw(axes, data, {f"set{i}": title for i, title in enumerate(titles)})
     return fig

@@ -46,6 +46,7 @@ ROWS = [
     ["record"],
     ["overlay", "equation", "survey"],
     ["sweep", "experiment"],
+    ["trials"],
     ["_tables", "bench"],
     ["cli"],
 ]

@@ -1,0 +1,94 @@
+"""The LFP operator predicts what a network makes of a photograph, frame by frame.
+
+The middle of the photograph `china` as pixels on a square, five wide lazy relu networks, biases uniform and wide enough
+to cover the square; heavy ball, whose law is exact too. The paper has no photograph: the claim is its equation, in two
+dimensions, on data with all frequencies.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+import lfp
+from lfp import experiment, panels, plotting
+from lfp.experiment import Gate, Stage
+from lfp.images import read_image
+
+PAPER = "LFP, arXiv 2010.08153"
+PREDICTED = "the image that a network has learnt, at every step"
+CAPTION = "The LFP solution beside a trained network, step by step: large shapes first."
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings."""
+
+    size: int = 16
+    width: int = 8192
+    weights: float = 4.0
+    biases: float = 6.0
+    alpha: float = 100.0
+    momentum: float = 0.97
+    steps: int = 500
+    shown: tuple[int, ...] = (2, 20, 100, 500)
+    seeds: int = 5
+    limit: float = 0.06
+
+
+SMOKE = Config(size=8, width=2048, steps=200, shown=(1, 10, 200), seeds=2, limit=0.08)
+
+
+def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
+    """The solution for these pixels, that with half the prefactor, and the networks."""
+    axis = (2 * np.arange(c.size) + 1) / c.size - 1
+    down, across = np.meshgrid(-axis, axis, indexing="ij")
+    pixels = read_image("china", c.size).ravel()
+    points = lfp.merge(np.stack([across.ravel(), down.ravel()], axis=1), pixels / pixels.std())
+    w, b, looks = lfp.Uniform(c.weights), lfp.Uniform(c.biases), np.union1d(lfp.log_steps(c.steps, 25), c.shown)
+    operator, x = lfp.Operator("relu", w=w, b=b, dim=2), jnp.asarray(points.x)
+    grams = {"theory": operator(x, x), "half": operator.smooth(x, x) + operator.lfp(x, x) / 2}
+    spectra = {name: lfp.gram_spectrum(gram, points.weights) for name, gram in grams.items()}
+    law = lfp.HeavyBall(1 / float(spectra["theory"].rates.max()), c.momentum)
+    arrays: experiment.Arrays = {"step": (("step",), looks), "target": (("pixel",), np.asarray(points.y))}
+    for name, rates in spectra.items():
+        learnt = rates.apply(law.learned(rates.rates, jnp.asarray(looks, float)), jnp.asarray(points.y))
+        arrays[name] = (("step", "pixel"), np.asarray(learnt))
+    network = lfp.TwoLayer(c.width, "relu", w=w, b=b, alpha=c.alpha)
+
+    def work() -> experiment.Arrays:
+        return {
+            "training": (
+                ("run", "step", "pixel"),
+                lfp.train(network, points, law, looks, seeds=c.seeds).trajectory.values,
+            )
+        }
+
+    return arrays | stage("training", work)
+
+
+def check(data: Any, c: Config) -> list[Gate]:
+    """Distance of every network to the frames, rms over pixels, the worst step, relative to the image."""
+    return [
+        Gate(
+            "distance to the LFP frames, worst step, relative to the image", _off(data, "theory").max(axis=1), c.limit
+        ),
+        Gate("the same with half the prefactor", _off(data, "half").max(axis=1), c.limit, control=True),
+    ]
+
+
+def _off(data: Any, name: str) -> np.ndarray:
+    return np.sqrt(((data.training.values - data[name].values) ** 2).mean(axis=2))
+
+
+def plot(data: Any, c: Config) -> Any:
+    """Target and frames: theory above, the first network below."""
+    fig, axes = plotting.figure(columns=2 * len(c.shown) + 1, width=1.1 * (2 * len(c.shown) + 1), height=1.6)
+    where = [int(np.flatnonzero(data.step.values == step)[0]) for step in c.shown]
+    rows = [data.target.values]
+    for i in where:
+        rows += [data.theory.values[i], data.training.values[0, i]]
+    titles = ["target", *(f"step {s}\n{kind}" for s in c.shown for kind in ("LFP", "network"))]
+    panels.plot_images(axes, [row.reshape(c.size, c.size) for row in rows], titles)
+    return fig
