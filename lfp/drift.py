@@ -9,9 +9,9 @@ One iterate holds the first order in d. With a smooth activation and antisymmetr
 and only the second iterate holds the next one whole.
 """
 
-from functools import partial
 from itertools import pairwise
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -76,12 +76,14 @@ def drift(
     law, clock = _pace(dynamics, frozen.rates, steps)
     still, sums = _walk([frozen], law, clock, start, np.zeros(len(clock)))
     moving, bent = still, [params] * (LOOKS + 1)
+    vectors = np.asarray(frozen.vectors)
+    own = jnp.asarray((vectors * np.asarray(frozen.rates)) @ vectors.T / np.outer(root, root))
     for _ in range(iterates):
         size = np.sqrt(np.maximum(np.einsum("ti,ti->t", sums, start[None] - moving), 0))  # |d| = sqrt(c^T K c) = c^T f
         size = np.maximum.accumulate(size)
         looks = [int(np.argmax(size >= share * size.max())) for share in np.linspace(0, 1, LOOKS + 1)]
         bent = _places(network, bent, x, root * sums[looks] / network.alpha**2)
-        kernels = [empirical_kernel(network, place, x) for place in bent]
+        kernels = [own, *(empirical_kernel(network, place, x) for place in bent[1:])]
         moving, sums = _walk(_between(kernels, size[looks], frozen), law, clock, start, size / max(size.max(), 1e-300))
     return (still - moving) / root
 
@@ -122,15 +124,19 @@ def _places(
     network: Network, bent: list[Params], x: Float[Array, "n d"], sums: Float[np.ndarray, "l n"]
 ) -> list[Params]:
     """Where the weights are at the looks: the integral of J^T u along the places of the iterate before."""
-    add = partial(jax.tree.map, jnp.add)
-
-    def pull(at: Params, c: Float[np.ndarray, " n"]) -> Params:
-        return jax.vjp(lambda p: network.apply(p, x), at)[1](jnp.asarray(c))[0]
-
     places = [bent[0]]
     for before, after, change in zip(bent, bent[1:], np.diff(sums, axis=0), strict=False):
-        places.append(add(places[-1], add(pull(before, change / 2), pull(after, change / 2))))
+        places.append(_moved(network, places[-1], (before, after), x, jnp.asarray(change)))
     return places
+
+
+@eqx.filter_jit
+def _moved(
+    network: Network, place: Params, ends: tuple[Params, Params], x: Float[Array, "n d"], change: Float[Array, " n"]
+) -> Params:
+    """The place, and the mean of J^T at the two ends times the change."""
+    pulls = (jax.vjp(lambda p: network.apply(p, x), end)[1](change / 2)[0] for end in ends)
+    return jax.tree.map(lambda *parts: sum(parts), place, *pulls)
 
 
 def _between(

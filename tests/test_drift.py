@@ -36,12 +36,14 @@ def test_it_is_what_a_lazy_network_strays_by(law, share):
 
 
 @pytest.mark.slow
-def test_the_error_is_of_second_order():
-    """Ten times the scale: a tenth of the drift, a hundredth of what it misses."""
-    (said, seen), (lazier, found) = (_costs(MLP(128, 1, "tanh", alpha=a), GradientDescent(0.2)) for a in (10.0, 100.0))
-    order = np.log10(np.abs(said - seen).max() / np.abs(lazier - found).max())
-    assert np.log10(np.abs(said).max() / np.abs(lazier).max()) == pytest.approx(1, abs=0.1)
-    assert order > 1.7
+def test_it_falls_with_the_scale():
+    """As 1 / alpha without antisymmetric initialisation; what it misses, by its few looks, is 5 % of it at most."""
+    sizes = []
+    for alpha in (10.0, 100.0):
+        said, seen = _costs(MLP(128, 1, "tanh", alpha=alpha), GradientDescent(0.2))
+        assert np.abs(said - seen).max() < 0.05 * np.abs(seen).max()
+        sizes.append(np.abs(seen).max())
+    assert np.log10(sizes[0] / sizes[1]) == pytest.approx(1, abs=0.05)
 
 
 def test_a_model_that_is_linear_does_not_drift():
