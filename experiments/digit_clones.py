@@ -1,4 +1,4 @@
-"""On handwritten digits a network sees means first, then covariances: its clones part in that order.
+"""A clone of digits that knows only their means parts from them early; one with covariances hardly, and later.
 
 Odd against even digits. The isotropic clone has the mean and the total variance of each digit, the Gaussian clone its
 covariance as well. Networks are trained on a clone and tested on real digits; the linear theory predicts these losses
@@ -19,7 +19,7 @@ from lfp.images import read_digits
 
 PAPER = "Distributions of increasing complexity, arXiv 2211.11567"
 PREDICTED = "loss on real digits of networks trained on real digits and on their clones"
-CAPTION = "Dashed theory over solid training: the isotropic clone parts from real digits before the Gaussian one."
+CAPTION = "Dashed theory over solid training: the isotropic clone parts from real digits, the Gaussian one hardly."
 SOURCES = ("isotropic", "Gaussian", "real", "more real")
 
 
@@ -106,7 +106,12 @@ def check(data: Any, c: Config) -> list[Gate]:
     return [
         Gate("loss on real digits, training against theory, largest", off, c.limit),
         Gate("the isotropic clone against the theory of the Gaussian one", swapped, c.limit, control=True),
-        Gate("step at which the Gaussian clone parts over that of the isotropic one", later, 1.2, above=True),
+        Gate(
+            "step at which the Gaussian clone parts (never: twice the run) over that of the isotropic",
+            later,
+            1.2,
+            above=True,
+        ),
         Gate("final loss above that of real digits, isotropic clone", end[:, 0], c.apart, above=True),
         Gate("the same of other real digits", end[:, 3], c.apart, above=True, control=True),
     ]

@@ -26,7 +26,7 @@ class Config:
     dim: int = 8
     degrees: tuple[int, ...] = (1, 2, 3, 4, 5)
     width: int = 4096
-    alpha: float = 30.0
+    alpha: float = 100.0
     mu: float = 0.9
     steps: int = 400
     seeds: int = 5

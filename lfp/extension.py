@@ -68,7 +68,7 @@ def extend(kernel: Kernel, data: Points | Problem) -> Extension:
 
     Example:
         >>> kernel = lambda x1, x2: x1 @ (x1 if x2 is None else x2).T
-        >>> extend(kernel, Points(np.diag([1.0, 2.0]), np.ones(2), np.full(2, 0.5))).descent.lr
+        >>> round(extend(kernel, Points(np.diag([1.0, 2.0]), np.ones(2), np.full(2, 0.5))).descent.lr, 6)
         0.5
     """
     refuse_dense(len(data.x))
