@@ -31,13 +31,13 @@ class Config:
     biases: float = 6.0
     alpha: float = 100.0
     momentum: float = 0.97
-    steps: int = 500
-    shown: tuple[int, ...] = (2, 20, 100, 500)
+    steps: int = 300
+    shown: tuple[int, ...] = (2, 20, 80, 300)
     seeds: int = 5
-    limit: float = 0.06
+    limit: float = 0.1
 
 
-SMOKE = Config(size=8, width=2048, steps=200, shown=(1, 10, 200), seeds=2, limit=0.08)
+SMOKE = Config(size=8, width=4096, steps=30, shown=(2, 20, 30), seeds=2, limit=0.14)
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
