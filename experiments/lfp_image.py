@@ -83,7 +83,7 @@ def _off(data: Any, name: str) -> np.ndarray:
 
 
 def plot(data: Any, c: Config) -> Any:
-    """Target and frames: theory above, the first network below."""
+    """Target and frames: theory, and beside it the first network."""
     fig, axes = plotting.figure(columns=2 * len(c.shown) + 1, width=1.1 * (2 * len(c.shown) + 1), height=1.6)
     where = [int(np.flatnonzero(data.step.values == step)[0]) for step in c.shown]
     rows = [data.target.values]
