@@ -19,7 +19,7 @@ from lfp.experiment import Gate, Stage
 
 PAPER = "Frequency bias beyond gradient descent, arXiv 2101.00747"
 PREDICTED = "order in which the three sines are learnt (measured, no rates)"
-CAPTION = "Every optimiser brings sin x down before sin 3x and sin 5x; Gauss-Newton, the control, overshoots and keeps no order."
+CAPTION = "Every optimiser brings sin x down before sin 3x and sin 5x; Gauss-Newton does not keep the order."
 METHODS = ("CG", "BFGS", "L-BFGS-B", "Powell", "swarm")
 
 
