@@ -37,7 +37,7 @@ class Config:
     rounding: float = 1e-9
 
 
-SMOKE = Config(draws=60, groups=2, sizes=(64, 128))
+SMOKE = Config(draws=200, groups=2, sizes=(64, 128))
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:

@@ -32,7 +32,7 @@ class Config:
     order: float = 10.0
 
 
-SMOKE = Config(scales=(1.0, 8.0), width=8192, seeds=2, limit=0.4)
+SMOKE = Config(scales=(1.0, 8.0), width=4096, seeds=2, limit=0.5)
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:

@@ -31,13 +31,13 @@ class Config:
     biases: float = 6.0
     alpha: float = 100.0
     momentum: float = 0.97
-    steps: int = 500
-    shown: tuple[int, ...] = (2, 20, 100, 500)
+    steps: int = 300
+    shown: tuple[int, ...] = (2, 20, 80, 300)
     seeds: int = 5
-    limit: float = 0.06
+    limit: float = 0.1
 
 
-SMOKE = Config(size=8, width=2048, steps=200, shown=(1, 10, 200), seeds=2, limit=0.08)
+SMOKE = Config(size=8, width=4096, steps=30, shown=(2, 20, 30), seeds=2, limit=0.14)
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
@@ -83,7 +83,7 @@ def _off(data: Any, name: str) -> np.ndarray:
 
 
 def plot(data: Any, c: Config) -> Any:
-    """Target and frames: theory above, the first network below."""
+    """Target and frames: theory, and beside it the first network."""
     fig, axes = plotting.figure(columns=2 * len(c.shown) + 1, width=1.1 * (2 * len(c.shown) + 1), height=1.6)
     where = [int(np.flatnonzero(data.step.values == step)[0]) for step in c.shown]
     rows = [data.target.values]

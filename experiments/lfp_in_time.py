@@ -37,7 +37,7 @@ class Config:
     limit: float = 0.035
 
 
-SMOKE = Config(activations=("relu",), width=1024, steps=300, seeds=2, limit=0.03)
+SMOKE = Config(activations=("relu",), points=(16,), width=1024, steps=300, seeds=2, limit=0.03)
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
@@ -110,6 +110,7 @@ def _distance(data: Any, key: str, kind: str) -> np.ndarray:
 def plot(data: Any, c: Config) -> Any:
     """On the line: the function at a few steps; in the plane: distance over the steps."""
     fig, axes = plotting.figure(columns=2, width=7.0, height=3.2)
+    last = len(c.points)
     name, at, shown = c.activations[-1], np.linspace(-0.97, 0.97, 41), [4, 12, 20, -1]
     for colour, i in zip(plotting.mode_colours(len(shown)), shown, strict=True):
         mean = data[f"{name}1_training"].values[:, i].mean(axis=0)
@@ -119,8 +120,8 @@ def plot(data: Any, c: Config) -> Any:
     axes[0].legend(fontsize=7)
     for name, colour in zip(c.activations, ("#0072B2", "#D55E00"), strict=False):
         for kind, style, text in (("theory", "-", "LFP"), ("half", ":", "half")):
-            size = np.sqrt(_distance(data, f"{name}2", kind).mean(axis=0))
+            size = np.sqrt(_distance(data, f"{name}{last}", kind).mean(axis=0))
             axes[1].plot(data.step[1:], size[1:], style, color=colour, label=f"{name}, {text}")
-    axes[1].set(xscale="log", yscale="log", xlabel="step", ylabel="distance, relative to y", title="d = 2")
+    axes[1].set(xscale="log", yscale="log", xlabel="step", ylabel="distance, relative to y", title=f"d = {last}")
     axes[1].legend(fontsize=7)
     return fig

@@ -38,7 +38,7 @@ class Config:
     limits: tuple[float, ...] = (0.08, 0.12, 0.1, 0.02)
 
 
-SMOKE = Config(cases=("cubic", "xor"), steps=(20_000, 500), widths=(1000, 1000), seeds=2, limits=(0.1, 0.2))
+SMOKE = Config(cases=("xor",), steps=(500,), widths=(4000,), seeds=2, limits=(0.15,))
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
@@ -106,6 +106,7 @@ def _distance(data: Any, case: str, kind: str) -> np.ndarray:
 def plot(data: Any, c: Config) -> Any:
     """One panel a case."""
     fig, axes = plotting.figure(columns=len(c.cases), width=3.0 * len(c.cases), height=2.9)
+    axes = np.atleast_1d(axes)
     for ax, case in zip(axes, c.cases, strict=True):
         points, at = _data(case)
         shown = slice(0, 41) if case == "xor" else slice(None)

@@ -1,6 +1,5 @@
 """One network of an experiment: its modes predicted, then trained, as arrays that are stored; times read off them."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -119,7 +118,7 @@ def times(data: Any, name: str, kind: str = "training", share: float = 0.1) -> F
     return np.array([[np.inf if one is None else one for one in row] for row in found])
 
 
-def draw(axes: Sequence[Any], data: Any, titles: dict[str, str]) -> None:
+def draw(axes: Any, data: Any, titles: dict[str, str]) -> None:
     """Theory over training, one panel a trial; the legend beside the last.
 
     Args:
