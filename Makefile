@@ -14,7 +14,7 @@ PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(H
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p; done))
 JAX_TESTS := tests/test_neural_tangents.py $(wildcard tests/test_ntk.py)
 
-.PHONY: demo test test-slow test-jax smoke docs lint format coverage env clean
+.PHONY: demo test test-slow test-jax smoke docs notebooks lint format coverage env clean
 
 demo: env
 	$(BIN)/lfp overlay --out demo
@@ -31,6 +31,10 @@ smoke: env
 
 docs: .venv/docs-stamp
 	$(BIN)/mkdocs build --strict --quiet --site-dir site
+
+# In full; LFP_SMALL=1 runs small networks and few steps.
+notebooks: .venv/docs-stamp
+	$(BIN)/jupyter-execute --timeout 600 notebooks/*.ipynb
 
 test-jax: env
 	@$(MAKE) --no-print-directory test-jax-$(JAX_OLDEST) JAX_PYTHON=$(PYTHON)
