@@ -36,7 +36,7 @@ class Config:
     limit_biases: float = 0.1
 
 
-SMOKE = Config(widths=(500, 4000), networks=10, groups=2, limit=0.25)
+SMOKE = Config(widths=(250, 2000), networks=8, steps=4, groups=2, limit=0.3)
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
