@@ -27,10 +27,10 @@ class Config:
     modes: tuple[int, ...] = (1, 3, 5, 7, 9, 11)
     width: int = 256
     depth: int = 3
-    alpha: float = 50.0
+    alpha: float = 200.0
     steps: int = 3000
     seeds: int = 5
-    limit: float = 0.02
+    limit: float = 0.05
 
 
 SMOKE = Config(points=24, modes=(1, 3, 5), width=128, steps=400, seeds=2, limit=0.06)

@@ -31,7 +31,7 @@ class Config:
     test: int = 500
     width: int = 1024
     deep_width: int = 256
-    depth: int = 3
+    depth: int = 3  # 0: the shallow network alone
     alpha: float = 30.0
     mu: float = 0.9
     steps: int = 200
@@ -40,7 +40,7 @@ class Config:
     limit: float = 0.06
 
 
-SMOKE = Config(width=512, deep_width=128, depth=2, steps=60, seeds=2, limit=0.08, apart=0.03)
+SMOKE = Config(depth=0, steps=40, seeds=1, apart=0.03, limit=0.03)
 
 
 def sources(c: Config, seed: int) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], tuple[np.ndarray, np.ndarray]]:
@@ -63,10 +63,9 @@ def sources(c: Config, seed: int) -> tuple[dict[str, tuple[np.ndarray, np.ndarra
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """Theory and training for every network, seed and source."""
-    networks = {
-        "two layers": lfp.TwoLayer(c.width, alpha=c.alpha),
-        f"{c.depth + 1} layers": lfp.MLP(c.deep_width, c.depth, alpha=c.alpha),
-    }
+    networks: dict[str, Any] = {"two layers": lfp.TwoLayer(c.width, alpha=c.alpha)}
+    if c.depth:
+        networks[f"{c.depth + 1} layers"] = lfp.MLP(c.deep_width, c.depth, alpha=c.alpha)
     steps, losses = lfp.log_steps(c.steps, 50), []
     for name, network in networks.items():
         kernel = jax.jit(lfp.kernel(network))
@@ -119,7 +118,8 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Losses over the steps, a panel a network."""
-    fig, axes = plotting.figure(columns=2, width=7.0, height=2.9)
+    fig, axes = plotting.figure(columns=len(data.network), width=7.0, height=2.9)
+    axes = np.atleast_1d(axes)
     steps, mean = data.step.values[1:], data.loss.values.mean(axis=1)[..., 1:]
     for i, ax in enumerate(axes):
         for j, colour in enumerate(plotting.mode_colours(3)):
@@ -127,5 +127,5 @@ def plot(data: Any, c: Config) -> Any:
             ax.plot(steps, mean[i, 0, j], color="black", lw=1, ls=(0, (4, 2)), label="theory" if j == 2 else None)
         ax.set(xscale="log", xlabel="step of the heavy ball", title=("two layers", f"{c.depth + 1} layers")[i])
     axes[0].set_ylabel("loss on real digits")
-    axes[1].legend(fontsize=8)
+    axes[-1].legend(fontsize=8)
     return fig

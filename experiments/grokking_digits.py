@@ -42,7 +42,7 @@ class Config:
     end: float = 0.7
 
 
-SMOKE = Config(width=32, steps=4000, looks=40, seeds=2, end=0.6)
+SMOKE = Config(steps=4000, looks=40, seeds=1, end=0.6)
 
 
 def apply(params: Any, x: Any) -> Any:
