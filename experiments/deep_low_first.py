@@ -16,7 +16,7 @@ from lfp.experiment import Gate, Stage
 
 PAPER = "F-Principle, arXiv 1901.06523"
 PREDICTED = "complex relative error of every frequency at every step"
-CAPTION = "Theory beside training of deep networks: dark is not yet learnt; low frequencies clear first."
+CAPTION = "Theory beside training of deep networks: bright is not yet learnt, dark is; low frequencies come first."
 
 
 @dataclass(frozen=True)
