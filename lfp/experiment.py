@@ -209,7 +209,7 @@ def run(
         name: of the experiment.
         out: folder of folders; this run's is `name`, or `name-smoke`.
         smoke: small settings, seconds.
-        force: run again, whatever is there.
+        force: run again, whatever is there: needed after a change of the code, which the settings do not show.
         folder: where the experiments are.
         say: receives remarks, one line each.
 

@@ -43,7 +43,7 @@ class Prediction(eqx.Module):
         name: which of the curves is the theory that is laid over the training.
         curves: predicted trajectories: `ntk` (infinite width), `lfp` (the LFP operator), `flow` (`ntk` with gradient
             flow in place of steps), `empirical` (exact linear dynamics of every network's kernel at initialisation, one
-            run a network), `moving` (the same with the kernels that move, to first order); absent where one does not
+            run a network), `moving` (the same with the kernels that move, see `drift`); absent where one does not
             apply or costs too much.
         band: sample trajectories of the theory for networks of this width; None where it costs too much.
         laziness: mean squared movement of a neuron that the theory needs by each step.
