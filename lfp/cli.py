@@ -5,13 +5,14 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from lfp import _checks, _tables, bench as benchmarks, equation, experiment as experiments, results
+from lfp import _checks, _tables, bench as benchmarks, equation, experiment as experiments, results, suite
 from lfp.equation import Equation
 from lfp.overlay import Overlay, run
 from lfp.survey import Survey, run as survey
@@ -110,6 +111,7 @@ def experiment(
     name: Annotated[str, tyro.conf.Positional] = "all",
     out: Path = Path("results"),
     smoke: bool = False,
+    jobs: int = 2,
     json: bool = False,
     force: bool = False,
     folder: Path = experiments.FOLDER,
@@ -121,6 +123,7 @@ def experiment(
         name: of the experiment to run; all of them without it
         out: folder of folders, one an experiment; what is finished there is not run again
         smoke: small settings: seconds in place of minutes
+        jobs: how many run side by side when all are run
         json: print the result to stdout as JSON, and nothing else there
         force: run again what is there
         folder: where the experiments are: those of lfp, or your own
@@ -135,10 +138,10 @@ def experiment(
     how = {"smoke": smoke, "force": force, "folder": folder, "say": _say}
     if action == "run":
         many = name == "all"
-        work = lambda: experiments.run_all(out, **how) if many else experiments.run(name, out, **how)  # noqa: E731
+        work = lambda: suite.run_all(out, jobs=jobs, **how) if many else experiments.run(name, out, **how)  # noqa: E731
         return _job(work, _tables.show_experiments, out, json)
     if action == "table":
-        return lambda: print(experiments.table(out, folder), end="") or 0  # noqa: T201
+        return lambda: print(suite.table(out, folder), end="") or 0  # noqa: T201
     return lambda: _tables.list_experiments(folder)
 
 
@@ -198,6 +201,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"out: {error.filename or 'the results'} cannot be written: {error.strerror or error}", USER_SLIP)
     except FloatingPointError as error:
         return _fail(str(error), FAILED)
+    except BrokenProcessPool:
+        return _fail(
+            "a process was killed, as for want of memory; the same command goes on, --jobs 1 needs less", FAILED
+        )
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
 

@@ -52,7 +52,7 @@ def layer(stax: Any, which: Activation, dim: int) -> Any:
         >>> len(layer(_neural_tangents.load().stax, activation("tanh"), dim=1))
         3
     """
-    if which.layer is not None and corner(which) is None:
+    if is_closed(which) and corner(which) is None:
         return which.layer(stax)
     dual = gaussian_dual(which, dim)
 
@@ -106,6 +106,17 @@ def gaussian_dual(which: Activation, dim: int = 1) -> Dual:
     """
     slopes = corner(which)
     return partial(_general, which) if slopes is None else partial(_arc_cosine, slopes, dim)
+
+
+def is_closed(which: Activation) -> bool:
+    """Whether the averages have a closed form, which looks at no value and may be compiled.
+
+    Example:
+        >>> from lfp.activations import activation
+        >>> is_closed(activation("relu")), is_closed(activation("tanh"))
+        (True, False)
+    """
+    return which.layer is not None or corner(which) is not None
 
 
 def corner(which: Activation) -> tuple[float, float] | None:

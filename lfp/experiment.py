@@ -11,7 +11,6 @@ with `data` the arrays as an xarray.Dataset. The first line of its docstring is 
 
 import ast
 import importlib.util
-import json
 import re
 import shutil
 import sys
@@ -98,11 +97,11 @@ class Kept:
         """The arrays of a part: read if it was done before, else made and kept."""
         path = self.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.nc"
         if path.exists():
-            self.say(f"  {name}: kept")
+            self.say(f"{name}: kept")
             data = load(path)
             self.before += data.attrs["seconds"]
             return {key: (one.dims, one.values) for key, one in data.variables.items()}
-        self.say(f"  {name}")
+        self.say(name)
         began = time.perf_counter()
         arrays = work()
         data = labelled({}, **arrays)
@@ -237,7 +236,7 @@ def run(
         results.claim(place, settings, force=force)
         if force:
             shutil.rmtree(place / "parts", ignore_errors=True)
-        stage = Kept(place / "parts", say)
+        stage = Kept(place / "parts", lambda part: say(f"{name}: {part}"))
         data = labelled({}, **module.run(config, stage))
         data.attrs["seconds"] = time.perf_counter() - began + stage.before
         save(place / "curves.nc", data)
@@ -256,74 +255,6 @@ def run(
     }
     results.write_json(place / "result.json", result)
     return result
-
-
-def run_all(out: str | Path = "results", **how: Any) -> dict[str, Any]:
-    """Run every experiment, those that are there already only judged and drawn; a failure does not stop the others.
-
-    Args:
-        out: folder of folders.
-        how: as in `run`.
-
-    Returns:
-        `experiments`, one result each; `passed`; `seconds`.
-
-    Example:
-        >>> import tempfile
-        >>> run_all(folder=Path(tempfile.mkdtemp()))
-        {'experiments': [], 'passed': False, 'seconds': 0}
-    """
-    import jax
-
-    rows = []
-    for name in names(how.get("folder", FOLDER)):
-        try:
-            rows.append(run(name, out, **how))
-        except FloatingPointError as error:
-            rows.append({"name": name, "gates": [], "passed": False, "seconds": 0.0, "error": str(error)})
-        jax.clear_caches()  # compiled code of one is of no use to the next
-    passed = bool(rows) and all(row["passed"] for row in rows)
-    return {"experiments": rows, "passed": passed, "seconds": sum(row["seconds"] for row in rows)}
-
-
-def table(out: str | Path = "results", folder: Path = FOLDER) -> str:
-    """The table of experiments/README.md in Markdown, from the results of full runs.
-
-    Args:
-        out: folder of folders, as given to `run`.
-        folder: where the experiments are.
-
-    Example:
-        >>> table("no results here").startswith("| claim | paper |")
-        True
-    """
-    heads = ("claim", "paper", "what is predicted", "command", "minutes", "gate", "measured", "control", "figure")
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for name in names(folder):
-        path = Path(out) / name / "result.json"
-        if not path.exists():
-            continue
-        found, module = json.loads(path.read_text()), experiment(name, folder)
-        gates = [gate for gate in found["gates"] if not gate["control"]]
-        controls = [gate for gate in found["gates"] if gate["control"]]
-        cells = (
-            found["claim"],
-            module.PAPER,
-            module.PREDICTED,
-            f"`lfp experiment run {name}`",
-            f"{found['seconds'] / 60:.1f}",
-            "<br>".join(f"{g['claim']} {g['sense']} {g['limit']:.3g}" for g in gates),
-            "<br>".join(_measured(g) for g in gates),
-            "<br>".join(f"{g['claim']}: {_measured(g)}" for g in controls),
-            f"[figure](figures/{name}.png)",
-        )
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _measured(gate: dict[str, Any]) -> str:
-    spread = f" ± {gate['spread']:.1g}" if gate["seeds"] > 1 else ""
-    return f"{gate['mean']:.3g}{spread}{'' if gate['passed'] else ' **missed**'}"
 
 
 def _tree(path: Path) -> ast.Module:

@@ -5,6 +5,7 @@ K(x, x') = sum over parameters of df(x)/dp df(x')/dp / alpha^2, so that gradient
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -18,7 +19,7 @@ from jaxtyping import Array, Float
 from lfp import _checks, _neural_tangents
 from lfp.averages import average
 from lfp.compounds import Differentiated, FourierFeatures, MultiScale, PiNet, check_smooth
-from lfp.dual import layer
+from lfp.dual import is_closed, layer
 from lfp.kernels import Composable, Differential, Dilated, Mapped, Sum
 from lfp.laws import Gaussian
 from lfp.networks import MLP, Network, Params, TwoLayer
@@ -41,12 +42,12 @@ class Analytic(Composable):
         dtype = x1.dtype
         # neural-tangents works in JAX's widest floats; float32 points get the rounded result
         x1, x2 = x1.astype(float), None if x2 is None else x2.astype(float)
-        if isinstance(self.network, MLP | PiNet):
-            return _mlp(self.network, x1, x2).astype(dtype)
-        w, b = self.network.w, self.network.b
-        if isinstance(w, Gaussian) and isinstance(b, Gaussian):
-            return _two_layer(self.network, w, b, x1, x2).astype(dtype)
-        return _two_layer_averaged(self.network, x1, x2).astype(dtype)
+        limit = replace(self.network, width=2, alpha=1.0)  # neither enters: compiled once for all
+        if isinstance(limit, TwoLayer) and not (isinstance(limit.w, Gaussian) and isinstance(limit.b, Gaussian)):
+            return _two_layer_averaged(limit, x1, x2).astype(dtype)
+        # a quadrature chooses its order by the values, which a compiled one does not see
+        recursion = _compiled if is_closed(limit.activation) else _recursion
+        return recursion(limit, x1, x2).astype(dtype)
 
 
 def kernel(network: Network) -> Composable:
@@ -249,6 +250,13 @@ def _points(x1: Any, x2: Any) -> tuple[Array, Array | None]:
     return sets[0], sets[1] if len(sets) == 2 else None
 
 
+def _recursion(network: TwoLayer | MLP | PiNet, x1: Array, x2: Array | None) -> Array:
+    return _two_layer(network, x1, x2) if isinstance(network, TwoLayer) else _mlp(network, x1, x2)
+
+
+_compiled = eqx.filter_jit(_recursion)
+
+
 def _mlp(network: MLP | PiNet, x1: Array, x2: Array | None) -> Array:
     stax = _neural_tangents.load().stax
     dense = stax.Dense(1, network.w_std, network.b_std, parameterization="ntk")[2]  # the width does not enter
@@ -272,7 +280,10 @@ def _power(k: Any, degree: int) -> Any:
     )
 
 
-def _two_layer(network: TwoLayer, w: Gaussian, b: Gaussian, x1: Array, x2: Array | None) -> Array:
+def _two_layer(network: TwoLayer, x1: Array, x2: Array | None) -> Array:
+    w, b = network.w, network.b
+    assert isinstance(w, Gaussian)
+    assert isinstance(b, Gaussian)
     stax = _neural_tangents.load().stax
     # Dense over sqrt(d) would divide by the dimension: W_std sqrt(d) takes it back
     d = x1.shape[1]

@@ -2,11 +2,15 @@
 
 import json
 import math
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 
-from lfp import InputError, cli, experiment
+from lfp import InputError, cli, experiment, suite
 from lfp.experiment import Gate, Kept
 
 SCRIPT = '''"""A straight line has a slope.
@@ -116,8 +120,8 @@ def test_a_killed_run_goes_on_after_its_last_part(folder, tmp_path):
     (folder / "go").touch()
     said: list[str] = []
     assert experiment.run("line", tmp_path, folder=folder, say=said.append)["passed"]
-    assert "  Part one!: kept" in said
-    assert "  part two" in said
+    assert "line: Part one!: kept" in said
+    assert "line: part two" in said
     assert not (tmp_path / "line" / "parts").exists()
 
 
@@ -133,12 +137,47 @@ def test_parts_keep_their_labels(tmp_path):
 def test_run_all_goes_on_after_a_divergence(folder, tmp_path):
     broken = SCRIPT.replace("    x = np.arange(4.0)", "    raise FloatingPointError('diverged')")
     (folder / "broken.py").write_text(broken)
-    result = experiment.run_all(tmp_path, folder=folder, say=str)
+    result = suite.run_all(tmp_path, folder=folder, say=str)
     assert [row["passed"] for row in result["experiments"]] == [False, True]
     assert not result["passed"]
-    text = experiment.table(tmp_path, folder)
+    text = suite.table(tmp_path, folder)
     assert "`lfp experiment run line`" in text
     assert "broken" not in text
+
+
+def _quiet(line):
+    """A remark that nobody hears."""
+
+
+def test_side_by_side_is_one_after_the_other(folder, tmp_path):
+    (folder / "broken.py").write_text(
+        SCRIPT.replace("    x = np", "    raise FloatingPointError('diverged')\n    x = np")
+    )
+    rows = [suite.run_all(tmp_path / str(jobs), jobs=jobs, folder=folder, say=_quiet)["experiments"] for jobs in (1, 2)]
+    timeless = [[{**row, "seconds": 0} for row in found] for found in rows]
+    assert timeless[0] == timeless[1]
+    with pytest.raises(InputError, match="jobs=0"):
+        suite.run_all(tmp_path, jobs=0, folder=folder)
+
+
+def test_a_killed_worker_is_said(folder, tmp_path, capsys):
+    (folder / "line.py").write_text(SCRIPT.replace("    x = np", "    import os; os.kill(os.getpid(), 9)\n    x = np"))
+    assert cli.main(["experiment", "run", "--jobs", "2", "--out", str(tmp_path), "--folder", str(folder)]) == 1
+    assert "a process was killed" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_the_workers_without_a_traceback(folder, tmp_path):
+    wait = f"    Path({str(tmp_path)!r}, 'began').touch(); time.sleep(60)\n    x = np"
+    (folder / "line.py").write_text("import time\nfrom pathlib import Path\n" + SCRIPT.replace("    x = np", wait))
+    command = [sys.executable, "-m", "lfp.cli", "experiment", "run", "--out", str(tmp_path), "--folder", str(folder)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "began").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)  # to the parent alone
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == cli.INTERRUPTED
+    assert "lfp: interrupted" in said
+    assert "Traceback" not in said
 
 
 def test_an_experiment_without_a_control_does_not_pass(folder, tmp_path):

@@ -46,7 +46,7 @@ ROWS = [
     ["record"],
     ["overlay", "equation", "survey"],
     ["sweep", "experiment"],
-    ["trials"],
+    ["trials", "suite"],
     ["_tables", "bench"],
     ["cli"],
 ]
