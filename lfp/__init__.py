@@ -2,7 +2,7 @@
 
 from lfp import kernels as kernels
 from lfp._checks import InputError as InputError
-from lfp._neural_tangents import load as neural_tangents
+from lfp._neural_tangents import neural_tangents as neural_tangents
 from lfp.activations import activation as activation
 from lfp.blocked import kernel_product as kernel_product, network_product as network_product
 from lfp.compare import Report as Report, compare as compare, kernel_drift as kernel_drift

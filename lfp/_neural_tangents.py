@@ -51,6 +51,9 @@ def load() -> ModuleType:
         return module
 
 
+neural_tangents = load  # its name in `lfp`
+
+
 def _check_version(version: str) -> None:
     if not OLDEST <= tuple(map(int, version.split(".")[:2])) <= NEWEST:
         oldest, newest = (".".join(map(str, bound)) for bound in (OLDEST, NEWEST))
