@@ -32,9 +32,9 @@ smoke: env
 docs: .venv/docs-stamp
 	$(BIN)/mkdocs build --strict --quiet --site-dir site
 
-# In full; LFP_SMALL=1 runs small networks and few steps.
+# In full, two at a time; LFP_SMALL=1 runs small networks and few steps.
 notebooks: .venv/docs-stamp
-	$(BIN)/jupyter-execute --timeout 600 notebooks/*.ipynb
+	printf '%s\n' notebooks/*.ipynb | xargs -P 2 -n 1 $(BIN)/jupyter-execute --timeout 600
 
 test-jax: env
 	@$(MAKE) --no-print-directory test-jax-$(JAX_OLDEST) JAX_PYTHON=$(PYTHON)

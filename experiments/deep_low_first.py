@@ -1,8 +1,9 @@
 """A deep network learns a square wave from low to high frequencies, each at the rate of its kernel at the start.
 
 The map of the complex relative error over frequency and step, for three hidden layers. The prediction uses the kernel
-of each network at its initialisation and nothing of the training. The paper trains networks that are not lazy; the
-control is one.
+of each network at its initialisation and nothing of the training. alpha is so large because one neuron may have its
+kink so near to a point that it is crossed (of these five networks one does at alpha = 2000, and is .03 off); so large
+an alpha wants float64. The paper trains networks that are not lazy; the control is one.
 """
 
 from dataclasses import dataclass
@@ -27,13 +28,13 @@ class Config:
     modes: tuple[int, ...] = (1, 3, 5, 7, 9, 11)
     width: int = 256
     depth: int = 3
-    alpha: float = 200.0
+    alpha: float = 20_000.0
     steps: int = 3000
     seeds: int = 5
-    limit: float = 0.05
+    limit: float = 0.001
 
 
-SMOKE = Config(points=24, modes=(1, 3, 5), width=128, steps=400, seeds=2, limit=0.06)
+SMOKE = Config(points=24, modes=(1, 3, 5), width=128, steps=400, seeds=2)
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
@@ -47,7 +48,10 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
 
         def work(name: str = name, alpha: float = alpha) -> experiment.Arrays:
             one = lfp.MLP(c.width, c.depth, alpha=alpha)
-            runs = [lfp.train(one, problem, law, steps, seeds=1, seed=seed).trajectory for seed in range(c.seeds)]
+            runs = [
+                lfp.train(one, problem, law, steps, seeds=1, seed=seed, dtype=float).trajectory
+                for seed in range(c.seeds)
+            ]
             return _pack(name, runs, problem)
 
         theory |= stage(name, work)

@@ -30,11 +30,11 @@ class Config:
     biases: tuple[float, ...] = (4.5, 9.0)
     weights: float = 3.0
     points: tuple[int, ...] = (16, 24)
-    width: int = 4096
+    width: int = 16384
     alpha: float = 100.0
     steps: int = 1000
     seeds: int = 5
-    limit: float = 0.035
+    limit: float = 0.025
 
 
 SMOKE = Config(activations=("relu",), points=(16,), width=1024, steps=300, seeds=2, limit=0.03)

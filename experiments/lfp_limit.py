@@ -33,9 +33,9 @@ class Config:
 
     cases: tuple[str, ...] = ("cubic", "linear", "xor", "tanh")
     steps: tuple[int, ...] = (60_000, 8_000, 500, 6)
-    widths: tuple[int, ...] = (4000, 16_000, 4000, 4000)
+    widths: tuple[int, ...] = (16_000, 32_000, 16_000, 4000)
     seeds: int = 5
-    limits: tuple[float, ...] = (0.08, 0.12, 0.1, 0.02)
+    limits: tuple[float, ...] = (0.05, 0.1, 0.05, 0.02)
 
 
 SMOKE = Config(cases=("xor",), steps=(500,), widths=(4000,), seeds=2, limits=(0.15,))
@@ -105,8 +105,9 @@ def _distance(data: Any, case: str, kind: str) -> np.ndarray:
 
 def plot(data: Any, c: Config) -> Any:
     """One panel a case."""
-    fig, axes = plotting.figure(columns=len(c.cases), width=3.0 * len(c.cases), height=2.9)
-    axes = np.atleast_1d(axes)
+    columns = min(2, len(c.cases))
+    fig, axes = plotting.figure(columns, rows=-(-len(c.cases) // columns), width=3.4 * columns, height=5.4)
+    axes = np.atleast_1d(axes).ravel()
     for ax, case in zip(axes, c.cases, strict=True):
         points, at = _data(case)
         shown = slice(0, 41) if case == "xor" else slice(None)
@@ -117,7 +118,8 @@ def plot(data: Any, c: Config) -> Any:
         on = points.x[:, 0] == points.x[:, -1]
         ax.plot(points.x[on, 0], points.y[on], "o", ms=4, color="black")
         ax.set(title=case, xlabel="$x_1 = x_2$" if case == "xor" else "x")
-    axes[0].set_ylabel("f at the end of training")
+    for ax in axes[::columns]:
+        ax.set_ylabel("f at the end of training")
     for style, label in (
         (dict(color="#0072B2"), "networks"),
         (dict(color="black", ls="--"), "LFP limit"),

@@ -94,5 +94,5 @@ def plot(data: Any, c: Config) -> Any:
         ax.plot(steps, mean[1:], color="black", lw=1.1, ls=(0, (4, 2)), label=None if i else "theory")
     ax.axhline(0.5, color="0.7", lw=0.8)
     ax.set(xscale="log", xlabel="step of the heavy ball", ylabel="share of left-out points right", ylim=(-0.03, 1.03))
-    ax.legend(fontsize=8, loc="center right")
+    ax.legend(fontsize=8, loc="center right", bbox_to_anchor=(1.0, 0.62))
     return fig

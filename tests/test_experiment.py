@@ -150,7 +150,9 @@ def _quiet(line):
 
 
 def test_side_by_side_in_processes_of_their_own(folder, tmp_path):
-    (folder / "broken.py").write_text(SCRIPT.replace("    x = np", "    raise FloatingPointError('diverged')\n    x = np"))
+    (folder / "broken.py").write_text(
+        SCRIPT.replace("    x = np", "    raise FloatingPointError('diverged')\n    x = np")
+    )
     rows = suite.run_all(tmp_path, jobs=2, folder=folder, say=_quiet)["experiments"]
     assert [(row["name"], row["passed"]) for row in rows] == [("broken", False), ("line", True)]
     assert rows[1] == experiment.run("line", tmp_path, folder=folder, say=_quiet)  # what it left is what a run leaves
