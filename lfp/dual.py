@@ -52,7 +52,7 @@ def layer(stax: Any, which: Activation, dim: int) -> Any:
         >>> len(layer(_neural_tangents.load().stax, activation("tanh"), dim=1))
         3
     """
-    if is_closed(which) and corner(which) is None:
+    if which.layer is not None and corner(which) is None:
         return which.layer(stax)
     dual = gaussian_dual(which, dim)
 
