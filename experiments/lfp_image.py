@@ -2,7 +2,7 @@
 
 The middle of the photograph `china` as pixels on a square, five wide lazy relu networks, biases uniform and wide enough
 to cover the square; heavy ball, whose law is exact too. Its oscillations add up what a rate is off: after 80 steps 2 %
-are a fifth of a radian, and 2 % occur at any width that fits here. The paper has no photograph: the claim is its
+are a quarter of a radian, and 2 % occur at any width that fits here. The paper has no photograph: the claim is its
 equation, in two dimensions, on data with all frequencies.
 """
 

@@ -1,4 +1,8 @@
-"""The command line. Exit 0 when it ran, 2 with one line on stderr when the input is bad, 130 on Ctrl-C."""
+"""The command line.
+
+Exit 0 when it ran; 1 when a gate was missed, a benchmark failed, training diverged or a process was killed; 2 with one
+line on stderr when the input is bad; 130 on Ctrl-C.
+"""
 
 import contextlib
 import io

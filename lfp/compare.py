@@ -232,7 +232,8 @@ def compare(prediction: Prediction, training: Trajectory) -> Report:
         }
         rows.append(row)
     lazy = None if prediction.laziness is None else float(prediction.laziness[-1])
-    verdict, reason = _verdict(float(columns["d_sup"].max()), prediction.forecast, lazy)
+    other = prediction.name == "lfp" and np.max(columns.get("lfp_vs_ntk", 0.0)) > HOLDS_BELOW
+    verdict, reason = _verdict(float(columns["d_sup"].max()), prediction.forecast, lazy, bool(other))
     if isinstance(prediction.law, Adam):
         reason += "; Adam has no linear law: predicted by the estimate of a frozen preconditioner"
     return Report(rows, prediction.forecast, lazy, verdict, reason)
@@ -242,8 +243,8 @@ def _cell(value: float | str | None) -> str:
     return "-" if value is None else value if isinstance(value, str) else f"{value:.4g}"
 
 
-def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None) -> tuple[str, str]:
-    """(verdict, reason)."""
+def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None, other: bool) -> tuple[str, str]:
+    """(verdict, reason); `other`: whether the LFP operator is not the kernel."""
     verdict = "holds" if d_sup <= HOLDS_BELOW else "fails"
     reason = f"measured D_sup {d_sup:.3g} {'<=' if verdict == 'holds' else '>'} {HOLDS_BELOW}"
     if expected is None or lazy is None:
@@ -253,6 +254,6 @@ def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None) -> tup
     inside = "inside" if low <= d_sup <= high else "outside"
     reason += f", {agrees} forecast (expected {middle:.3g}, {inside} [{low:.3g}, {high:.3g}]; laziness {lazy:.3g})"
     if expected.verdict == "fails":
-        moved = "laziness too large, raise alpha or the width" if expected.lazy > HOLDS_BELOW else "raise the width"
-        reason += f": {moved}"
+        remedy = "laziness too large, raise alpha or the width" if expected.lazy > HOLDS_BELOW else "raise the width"
+        reason += ": the operator is not the kernel, raise sigma_b" if other else f": {remedy}"
     return verdict, reason

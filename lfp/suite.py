@@ -15,7 +15,7 @@ from lfp import _checks, experiment
 def run_all(
     out: str | Path = "results", *, jobs: int = 1, say: Callable[[str], None] = print, **how: Any
 ) -> dict[str, Any]:
-    """Run every experiment, those that are there already only judged and drawn; a failure does not stop the others.
+    """Run every experiment, those that are there already only judged and drawn; one that diverges stops no other.
 
     Args:
         out: folder of folders.
@@ -52,7 +52,7 @@ def table(out: str | Path = "results", folder: Path = experiment.FOLDER) -> str:
     """The table of experiments/README.md in Markdown, from the results of full runs.
 
     Args:
-        out: folder of folders, as given to `run`.
+        out: folder of folders, as given to `run_all`.
         folder: where the experiments are.
 
     Example:

@@ -167,6 +167,17 @@ def test_empirical_theory_of_a_deep_network():
 
 
 @pytest.mark.slow
+def test_narrow_biases_are_the_reason_given_for_a_wrong_operator():
+    p, steps = sum_of_modes(Line(), 16, [1, 2]), log_steps(100, 10)
+    reasons = []
+    for spread in (0.5, 8.0):
+        network = TwoLayer(128, b=Gaussian(spread), alpha=50.0)
+        prediction = predict(p, network, steps, theory="lfp", seeds=2)
+        reasons.append(compare(prediction, prediction.theory).reason)
+    assert ["raise sigma_b" in reason for reason in reasons] == [True, False]
+
+
+@pytest.mark.slow
 def test_lfp_theory_of_widely_spread_biases():
     """sigma_b = 6 on the line: the LFP operator predicts as the NTK does; sigma_b = 1 it does not (control)."""
     p, steps = sum_of_modes(Line(), 32, [1, 2]), log_steps(300, 25)
