@@ -24,10 +24,9 @@ def names(folder: Path = FOLDER) -> list[str]:
         >>> "import_time" in names()
         True
     """
-    if not folder.is_dir():
-        msg = f"folder={str(folder)!r} is no folder of benchmarks; allowed: benchmarks/ of a checkout of lfp"
-        raise _checks.InputError(msg)
-    return [path.stem for path in sorted(folder.glob("*.py")) if '__name__ == "__main__"' in path.read_text()]
+    return [
+        path.stem for path in experiment.scripts(folder, "benchmarks") if '__name__ == "__main__"' in path.read_text()
+    ]
 
 
 def numbers(line: str) -> list[float]:

@@ -1,5 +1,6 @@
 """Lay the prediction over the measurement: rates, half-lives, D_sup, laziness, budget and verdict."""
 
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -88,6 +89,19 @@ def settled(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"], share: 
     return float(steps[last + 1]) if last + 1 < len(steps) else float("nan")
 
 
+def times_to(curves: ModeCurves, share: float = FALLEN) -> Float[np.ndarray, "run k"]:
+    """Step at which a share of every mode is left, of every run; infinite where it never came so far.
+
+    Example:
+        >>> s = np.arange(9)
+        >>> left = np.stack([0.5**s, 0.9**s], axis=1)[None] + 0j
+        >>> times_to(ModeCurves(s, np.array([1, 2]), left, np.array([1, 1])), 0.25).tolist()
+        [[2.0, inf]]
+    """
+    found = [[time_to(curves.steps, size, share) for size in run.T] for run in np.abs(curves.remaining)]
+    return np.array([[np.inf if one is None else one for one in row] for row in found])
+
+
 def time_errors(theory: ModeCurves, training: ModeCurves, share: float = FALLEN) -> Float[np.ndarray, "run k"]:
     """Relative error of the predicted time to a share of every mode, of every run; what is within one step is 0.
 
@@ -105,14 +119,11 @@ def time_errors(theory: ModeCurves, training: ModeCurves, share: float = FALLEN)
         >>> time_errors(one, other).round(2).tolist()
         [[0.38]]
     """
-    expected = [time_to(theory.steps, size, share) for size in np.abs(theory.mean()).T]
-    found = np.full((len(training.remaining), len(expected)), np.inf)
-    for i, run in enumerate(np.abs(training.remaining)):
-        for k, (size, said) in enumerate(zip(run.T, expected, strict=True)):
-            seen = time_to(training.steps, size, share)
-            if seen is not None and said:
-                found[i, k] = max(abs(seen - said) - 1, 0.0) / said
-    return found
+    said = times_to(replace(theory, remaining=theory.mean()[None]), share)
+    seen = times_to(training, share)
+    known = np.isfinite(seen) & np.isfinite(said) & (said > 0)
+    off = np.maximum(np.abs(np.where(known, seen - said, 0.0)) - 1, 0.0)
+    return np.where(known, off / np.where(known, said, 1.0), np.inf)
 
 
 def kernel_drift(network: Network, start: Params, end: Params, x: Float[np.ndarray, "n d"]) -> float:

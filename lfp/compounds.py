@@ -82,7 +82,23 @@ class PiNet(eqx.Module):
         return self.w_std / math.sqrt(len(w)) * (x @ w) + self.b_std * b[None, :]
 
 
-class FourierFeatures(eqx.Module):
+class Wrapped(eqx.Module):
+    """A network made of another one, of its width and alpha where nothing else is said."""
+
+    inner: Network
+
+    @property
+    def width(self) -> int:
+        """That of the inner network."""
+        return self.inner.width
+
+    @property
+    def alpha(self) -> float:
+        """That of the inner network."""
+        return self.inner.alpha
+
+
+class FourierFeatures(Wrapped):
     """f(x) = inner(cos 2 pi B x, sin 2 pi B x), B fixed (Tancik et al., arXiv 2006.10739).
 
     Args:
@@ -102,7 +118,6 @@ class FourierFeatures(eqx.Module):
         (3,)
     """
 
-    inner: Network
     frequencies: Float[Array, "count dim"] = eqx.field(converter=jnp.asarray)
 
     def __check_init__(self) -> None:
@@ -111,16 +126,6 @@ class FourierFeatures(eqx.Module):
             msg = f"frequencies has shape {self.frequencies.shape}; allowed: (count, dim), one frequency a row"
             raise _checks.InputError(msg)
         _checks.concrete("frequencies", self.frequencies)
-
-    @property
-    def width(self) -> int:
-        """That of the inner network."""
-        return self.inner.width
-
-    @property
-    def alpha(self) -> float:
-        """That of the inner network."""
-        return self.inner.alpha
 
     def features(self, x: Float[Array, "n dim"]) -> Float[Array, "n features"]:
         """(cos 2 pi B x, sin 2 pi B x)."""
@@ -142,7 +147,7 @@ class FourierFeatures(eqx.Module):
         return self.inner.apply(params, self.features(x))
 
 
-class MultiScale(eqx.Module):
+class MultiScale(Wrapped):
     """f(x) = sum_i f_i(a_i x), the f_i independent networks of one kind (MscaleDNN, arXiv 2007.11207).
 
     Args:
@@ -159,7 +164,6 @@ class MultiScale(eqx.Module):
         ((3,), 24)
     """
 
-    inner: Network
     scales: tuple[float, ...] = eqx.field(static=True, default=(1.0, 2.0, 4.0))
 
     def __check_init__(self) -> None:
@@ -173,11 +177,6 @@ class MultiScale(eqx.Module):
         """Of all networks together."""
         return len(self.scales) * self.inner.width
 
-    @property
-    def alpha(self) -> float:
-        """That of the inner network."""
-        return self.inner.alpha
-
     def init(self, key: PRNGKeyArray, dim: int) -> Params:
         """A list of parameters, one entry a scale."""
         return [self.inner.init(k, dim) for k in jax.random.split(key, len(self.scales))]
@@ -188,7 +187,7 @@ class MultiScale(eqx.Module):
         return reduce(jnp.add, parts)
 
 
-class Differentiated(eqx.Module):
+class Differentiated(Wrapped):
     """(L f)(x) of a network f and a differential operator L: what a PINN trains, as one more network.
 
     Args:
@@ -204,18 +203,7 @@ class Differentiated(eqx.Module):
         (3,)
     """
 
-    inner: Network
     operator: Operator = eqx.field(static=True)
-
-    @property
-    def width(self) -> int:
-        """That of the network."""
-        return self.inner.width
-
-    @property
-    def alpha(self) -> float:
-        """That of the network."""
-        return self.inner.alpha
 
     def init(self, key: PRNGKeyArray, dim: int) -> Params:
         """Parameters of the network."""

@@ -149,6 +149,22 @@ def unpack(data: Any, name: str) -> ModeCurves:
     return ModeCurves(steps, modes, data[name].values @ np.array([1, 1j]), present)
 
 
+def scripts(folder: Path, kind: str) -> list[Path]:
+    """The Python files of a folder of experiments, or of benchmarks.
+
+    Raises:
+        InputError: no such folder, as where only the package is installed.
+
+    Example:
+        >>> len(scripts(FOLDER, "experiments")) > 0
+        True
+    """
+    if not folder.is_dir():
+        msg = f"folder={str(folder)!r} is no folder of {kind}; allowed: {kind}/ of a checkout of lfp"
+        raise _checks.InputError(msg)
+    return sorted(folder.glob("*.py"))
+
+
 def names(folder: Path = FOLDER) -> list[str]:
     """The experiments of a folder: files with Config, run, check and plot.
 
@@ -159,10 +175,7 @@ def names(folder: Path = FOLDER) -> list[str]:
         >>> "decay" in names()
         True
     """
-    if not folder.is_dir():
-        msg = f"folder={str(folder)!r} is no folder of experiments; allowed: experiments/ of a checkout of lfp"
-        raise _checks.InputError(msg)
-    defined = {path.stem: {getattr(n, "name", "") for n in _tree(path).body} for path in sorted(folder.glob("*.py"))}
+    defined = {path.stem: {getattr(n, "name", "") for n in _tree(path).body} for path in scripts(folder, "experiments")}
     return [name for name, found in defined.items() if found >= PARTS]
 
 

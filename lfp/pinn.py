@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from lfp import _checks
+from lfp.compounds import Wrapped
 from lfp.kernels import Operator
-from lfp.networks import Network, Params
+from lfp.networks import Params
 
 
 def value(f: Callable[[Array], Array], x: Array) -> Array:
@@ -23,7 +24,7 @@ def value(f: Callable[[Array], Array], x: Array) -> Array:
     return f(x)
 
 
-class Pinn(eqx.Module):
+class Pinn(Wrapped):
     """g(x, e) = (L_e f)(x), e the number of the equation that holds at x: trained on its right-hand sides (1711.10561).
 
     The loss is that of any network, (1/2) sum_i P_i (g_i - y_i)^2: the weights of the points balance the equations. The
@@ -46,22 +47,11 @@ class Pinn(eqx.Module):
         (4,)
     """
 
-    inner: Network
     operators: tuple[Operator, ...] = eqx.field(static=True)
 
     def __check_init__(self) -> None:
         """Refuse a problem without equations."""
         _checks.integer("len(operators)", len(self.operators), 1)
-
-    @property
-    def width(self) -> int:
-        """That of the network."""
-        return self.inner.width
-
-    @property
-    def alpha(self) -> float:
-        """That of the network."""
-        return self.inner.alpha
 
     def init(self, key: PRNGKeyArray, dim: int) -> Params:
         """Parameters of the network, which does not see the number of the equation."""

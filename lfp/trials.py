@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from lfp.compare import time_errors, time_to
+from lfp.compare import time_errors, times_to
 from lfp.dynamics import Dynamics
 from lfp.experiment import Arrays, Stage, direct, pack, unpack
 from lfp.networks import Network
@@ -112,10 +112,7 @@ def times(data: Any, name: str, kind: str = "training", share: float = 0.1) -> F
         >>> times(labelled({}, **pack("a_theory", curves)), "a", "theory", share=0.25).tolist()
         [[2.0, inf]]
     """
-    curves = unpack(data, f"{name}_{kind}")
-    sizes = np.abs(curves.remaining)
-    found = [[time_to(curves.steps, size, share) for size in run.T] for run in sizes]
-    return np.array([[np.inf if one is None else one for one in row] for row in found])
+    return times_to(unpack(data, f"{name}_{kind}"), share)
 
 
 def draw(axes: Any, data: Any, titles: dict[str, str]) -> None:
