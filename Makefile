@@ -12,7 +12,7 @@ JAX_OLDEST := 0.6.2
 JAX_NEWEST := 0.12.0.1
 PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[23].*/bin/python3) $(PYTHON); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p; done))
-JAX_TESTS := tests/test_neural_tangents.py $(wildcard tests/test_ntk.py)
+JAX_TESTS := $(addprefix tests/kernels/test_,neural_tangents.py analytic.py empirical.py)
 
 .PHONY: demo test test-slow test-jax smoke docs notebooks lint format coverage env clean
 
@@ -48,6 +48,7 @@ test-jax-%: .venv-jax-%/stamp
 lint: env
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: env
@@ -80,5 +81,5 @@ env: .venv/stamp
 .PRECIOUS: .venv-jax-%/stamp
 
 clean:
-	rm -rf .venv .venv-jax-* .pytest_cache .ruff_cache .coverage htmlcov demo site
+	rm -rf .venv .venv-jax-* .pytest_cache .ruff_cache .import_linter_cache .coverage htmlcov demo site
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lfp import MLP, kernel, kernel_product, largest_rates, network_product
-from lfp._neural_tangents import load
+from lfp import MLP, kernel
+from lfp.kernels import kernel_product, network_product, neural_tangents
+from lfp.spectra import largest_rates
 
 DEPTH, COUNT, WIDTH = 3, 20, 512
 
@@ -45,7 +46,7 @@ def network(n: int) -> tuple[str, jax.Array]:
 
 
 def dense(n: int) -> tuple[str, jax.Array]:
-    stax, net = load().stax, MLP(WIDTH, DEPTH)
+    stax, net = neural_tangents().stax, MLP(WIDTH, DEPTH)
     layer = stax.Dense(1, net.w_std, net.b_std, parameterization="ntk")
     gram = jax.jit(lambda x: stax.serial(*[layer, stax.Relu()] * DEPTH, layer)[2](x, None, "ntk"))(sphere(n))
     rates, vectors = jnp.linalg.eigh(gram / n)
@@ -56,7 +57,7 @@ def dense(n: int) -> tuple[str, jax.Array]:
 def one(job: str, n: int) -> None:
     """In a process of its own: time, peak memory and rates."""
     jax.config.update("jax_enable_x64", True)
-    load()
+    neural_tangents()
     jax.block_until_ready(sphere(n))
     before, began, processor = peak(), time.perf_counter(), time.process_time()
     note, rates = globals()[job](n)

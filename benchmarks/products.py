@@ -12,12 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lfp.choice import choose
-from lfp.laws import Gaussian
-from lfp.nufft import NUFFT, nufft
-from lfp.operator import Operator
-from lfp.products import Product
-from lfp.structured import GridFFT, grid_fft
+from lfp import Gaussian, Operator
+from lfp.equation.nufft import NUFFT, nufft
+from lfp.equation.products import Product, choose
+from lfp.equation.structured import GridFFT, grid_fft
 
 ROUNDS = 7
 RNG = np.random.default_rng(0)

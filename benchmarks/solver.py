@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp.choice import choose
-from lfp.krylov import largest_rate
-from lfp.laws import Gaussian
+from lfp import Gaussian
+from lfp.equation.products import choose
+from lfp.numerics.krylov import largest_rate
 
 RNG = np.random.default_rng(0)
 TOLERANCE, DEPTH = 1e-6, {1: 96, 2: 256}
@@ -57,10 +57,8 @@ def times(operator: lfp.Operator, product, n: int, dim: int) -> np.ndarray:
 
 
 def peer(operator: lfp.Operator, x: np.ndarray, y: np.ndarray, t: np.ndarray) -> jax.Array:
-    from lfp._neural_tangents import load
-
     gram = jax.jit(lambda x: operator(x, x))(jnp.asarray(x))
-    flow = load().predict.gradient_descent_mse(gram, jnp.asarray(y)[:, None], learning_rate=1.0)
+    flow = lfp.kernels.neural_tangents().predict.gradient_descent_mse(gram, jnp.asarray(y)[:, None], learning_rate=1.0)
     return flow(jnp.asarray(t), jnp.zeros((len(x), 1)))[:, :, 0]
 
 
@@ -74,8 +72,8 @@ def main(case: str, n: int) -> None:
     del other
     method = lfp.Krylov(TOLERANCE, DEPTH[dim])
 
-    def solve(y: np.ndarray) -> lfp.solution.Solution:
-        return lfp.evolve(operator, x, y, t, method=method)
+    def solve(y: np.ndarray) -> lfp.Solution:
+        return lfp.evolve(operator, lfp.Points(x, y), t, method=method)
 
     cold, solution = seconds(lambda: solve(target(x)))
     y = target(x)

@@ -11,7 +11,8 @@ import time
 import jax
 import jax.numpy as jnp
 
-from lfp import MLP, Circle, Hypercube, Sphere, grid_rates, kernel, mode_rates
+from lfp import MLP, Circle, Hypercube, Sphere, kernel, spectrum
+from lfp.spectra import grid_rates
 
 RELU, ERF = MLP(2, 3, "relu", b_std=0.5), MLP(2, 2, "erf")
 DENSE = 2048
@@ -38,10 +39,10 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)
     small = row(f"circle, grid of {DENSE}, FFT", lambda: grid_rates(kernel(RELU), Circle(), DENSE))
     row("circle, grid of 2^20, FFT", lambda: grid_rates(kernel(RELU), Circle(), 2**20))
-    row("circle, modes to 1024", lambda: mode_rates(RELU, Circle(), 1024).shares)
-    row("sphere, dim 100, degrees to 100, relu", lambda: mode_rates(RELU, Sphere(100), 100).shares)
-    row("sphere, dim 100, degrees to 100, erf", lambda: mode_rates(ERF, Sphere(100), 100).shares)
-    row("hypercube, dim 1000, all degrees, erf", lambda: mode_rates(ERF, Hypercube(1000), 1000).shares)
+    row("circle, modes to 1024", lambda: spectrum(RELU, Circle(), 1024).shares)
+    row("sphere, dim 100, degrees to 100, relu", lambda: spectrum(RELU, Sphere(100), 100).shares)
+    row("sphere, dim 100, degrees to 100, erf", lambda: spectrum(ERF, Sphere(100), 100).shares)
+    row("hypercube, dim 1000, all degrees, erf", lambda: spectrum(ERF, Hypercube(1000), 1000).shares)
     peer = row(f"dense eigensolver, grid of {DENSE}", lambda: dense(DENSE))
     print(f"dense / FFT at {DENSE} points: {peer / small:.0f}")
 

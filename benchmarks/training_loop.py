@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp.training import loss
+from lfp.training.loop import loss
 
 STEPS, ROUNDS = 100, 7
 

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Frequency bias beyond gradient descent, arXiv 2101.00747"
 PREDICTED = "order in which the three sines are learnt (measured, no rates)"
@@ -142,10 +143,10 @@ def _ordered(runs: np.ndarray, c: Config) -> np.ndarray:
 
 def plot(data: Any, c: Config) -> Any:
     """Median over the runs, one panel an optimiser."""
-    fig, axes = plotting.figure(rows=2, columns=3, width=7.0, height=4.6)
+    fig, axes = plots.figure(rows=2, columns=3, width=7.0, height=4.6)
     for ax, name in zip(axes.flat, (*METHODS, "Gauss-Newton"), strict=True):
         middle = np.median(data[name].values, axis=0)
-        for i, (colour, k) in enumerate(zip(plotting.mode_colours(len(c.modes)), c.modes, strict=True)):
+        for i, (colour, k) in enumerate(zip(plots.mode_colours(len(c.modes)), c.modes, strict=True)):
             ax.plot(np.arange(1, len(middle) + 1), middle[:, i], color=colour, label=f"sin {k}x" if k > 1 else "sin x")
         ax.set(xscale="log", title=name, ylim=(0, 1.5))
     for ax in axes[1]:

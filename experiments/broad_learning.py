@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Random functional-link networks, arXiv 2304.00957"
 PREDICTED = "share of each mode that the system learns, as nodes are added"
@@ -44,7 +45,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """The law for every number of nodes, then systems that grow."""
     problem = lfp.sum_of_modes(lfp.Circle(), c.points, c.modes)
     modes, counts = np.array(c.modes), np.array(c.sizes)
-    rates = lfp.spectrum(lfp.kernel(lfp.TwoLayer(2, "relu", a=lfp.Gaussian(0.0))), problem).rates
+    rates = lfp.spectrum(lfp.TwoLayer(2, "relu", a=lfp.Gaussian(0.0)), problem).rates
     every = jnp.concatenate([rates, rates[1:-1]])  # sine and cosine
     laws = [lfp.RandomFeatures(int(m), c.penalty / m, every) for m in counts]
     ridges = [lfp.Ridge(c.penalty / m) for m in counts]
@@ -115,8 +116,8 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Share learnt of each mode over the number of enhancement nodes."""
-    fig, ax = plotting.figure(width=4.4, height=3.2)
-    for i, (colour, k) in enumerate(zip(plotting.mode_colours(len(c.modes)), c.modes, strict=True)):
+    fig, ax = plots.figure(width=4.4, height=3.2)
+    for i, (colour, k) in enumerate(zip(plots.mode_colours(len(c.modes)), c.modes, strict=True)):
         ax.plot(data.nodes, data.training[:, :, i].mean("group"), "o-", ms=4, color=colour, label=f"mode {k}")
         ax.plot(data.nodes, data.theory[:, i], color="black", lw=1.1, ls=(0, (4, 2)), label="law" if i == 0 else None)
     ax.set(

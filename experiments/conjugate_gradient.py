@@ -14,10 +14,10 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 import lfp
-from lfp import experiment, plotting, trials
-from lfp.experiment import Gate, Stage
-from lfp.prediction import unstack
-from lfp.training import initialise
+from lfp.figures import plots
+from lfp.harness import experiment, trials
+from lfp.harness.experiment import Gate, Stage
+from lfp.training import initialise, unstack
 
 PAPER = "Frequency bias beyond gradient descent, arXiv 2101.00747"
 PREDICTED = "what conjugate gradients and Gauss-Newton leave of each sine, step by step"
@@ -53,7 +53,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     newton = lfp.GaussNewton(c.share)
     rows = {"krylov_theory": lfp.probe(theory, problem), "descent": lfp.probe(wrong, problem)}
     rows["newton_theory"] = lfp.probe(
-        lfp.solve(problem, _spectrum(network, starts[0], problem), newton, steps), problem
+        lfp.solve(_spectrum(network, starts[0], problem), problem, newton, steps), problem
     )
     arrays: experiment.Arrays = {}
     for name, curves in rows.items():
@@ -70,7 +70,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
 
 
 def _spectrum(network: lfp.TwoLayer, params: Any, problem: Any) -> Any:
-    return lfp.gram_spectrum(lfp.empirical_kernel(network, params, jnp.asarray(problem.x)), problem.weights)
+    return lfp.spectra.gram_spectrum(lfp.empirical_kernel(network, params, jnp.asarray(problem.x)), problem.weights)
 
 
 def _krylov(c: Config, network: lfp.TwoLayer, starts: list[Any], problem: Any, krylov: bool) -> np.ndarray:
@@ -80,7 +80,7 @@ def _krylov(c: Config, network: lfp.TwoLayer, starts: list[Any], problem: Any, k
         rates = _spectrum(network, params, problem)
         power = rates.coefficients(jnp.asarray(problem.y))
         law = lfp.ConjugateGradient(rates.rates, power) if krylov else lfp.GradientDescent(1 / float(rates.rates.max()))
-        values.append(lfp.solve(problem, rates, law, np.arange(c.steps + 1)).values[0])
+        values.append(lfp.solve(rates, problem, law, np.arange(c.steps + 1)).values[0])
     return np.stack(values)
 
 
@@ -129,10 +129,10 @@ def _worst(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def plot(data: Any, c: Config) -> Any:
     """What is left of each mode, step by step."""
-    fig, axes = plotting.figure(columns=2, width=6.6, height=3.0)
+    fig, axes = plots.figure(columns=2, width=6.6, height=3.0)
     for ax, kind, title in zip(axes, ("krylov", "newton"), ("conjugate gradients", "Gauss-Newton"), strict=True):
         theory, training = (np.abs(experiment.unpack(data, f"{kind}_{one}").mean()) for one in trials.KINDS)
-        styles = zip(plotting.mode_colours(len(c.modes)), c.modes, plotting.MARKERS, strict=False)
+        styles = zip(plots.mode_colours(len(c.modes)), c.modes, plots.MARKERS, strict=False)
         for i, (colour, mode, marker) in enumerate(styles):
             ax.plot(training[:, i], marker + "-", ms=4 - i, color=colour, label=f"mode {mode}")
             ax.plot(theory[:, i], color="black", lw=1.0, ls=(0, (4, 2)), label="law" if i == 0 else None)

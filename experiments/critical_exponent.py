@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Overview, arXiv 2201.07395"
 PREDICTED = "size of the minimiser below the critical exponent, against the cut-off"
@@ -96,7 +97,7 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Size over cut-off, one panel a dimension."""
-    fig, axes = plotting.figure(columns=len(c.cuts), width=6.6, height=3.0)
+    fig, axes = plots.figure(columns=len(c.cuts), width=6.6, height=3.0)
     for dim, ax in enumerate(axes, 1):
         for name, ratio, colour in (("below", c.below, "#D55E00"), ("above", c.above, "#0072B2")):
             sizes = data[f"{name}{dim}"].values

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import lfp
-from lfp import experiment, plotting, trials
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment, trials
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Overview, arXiv 2201.07395"
 PREDICTED = "steps to a tenth of each sine, for two sets of amplitudes"
@@ -45,8 +46,8 @@ def _overlay(c: Config, stage: Stage, name: str, amplitudes: tuple[float, ...], 
     """Theory and training of one target as stored arrays."""
     problem = lfp.sum_of_modes(lfp.Circle(), c.points, c.modes, amplitudes)
     network = lfp.TwoLayer(c.width, "relu", alpha=alpha)
-    law = lfp.GradientDescent(1 / float(lfp.spectrum(lfp.kernel(network), problem).rates.max()))
-    return trials.trial(name, problem, network, law, lfp.log_steps(c.steps, 120), stage, seeds=c.seeds)
+    law = lfp.GradientDescent(1 / float(lfp.spectrum(network, problem).rates.max()))
+    return trials.trial(name, network, problem, law, lfp.log_steps(c.steps, 120), stage, seeds=c.seeds)
 
 
 def check(data: Any, c: Config) -> list[Gate]:
@@ -60,7 +61,7 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Theory over training, one panel a set of amplitudes."""
-    fig, axes = plotting.figure(columns=len(c.amplitudes), width=7.0, height=3.2)
+    fig, axes = plots.figure(columns=len(c.amplitudes), width=7.0, height=3.2)
     titles = [f"amplitudes {', '.join(f'{a:g}' for a in one)}" for one in c.amplitudes]
     trials.draw(axes, data, {f"set{i}": title for i, title in enumerate(titles)})
     return fig

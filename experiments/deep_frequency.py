@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
-from lfp.prediction import unstack
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
+from lfp.training import unstack
 
 PAPER = "Overview, arXiv 2201.07395 (deep frequency principle, 2007.14313)"
 PREDICTED = "nothing: the share of low frequencies layer by layer is measured"
@@ -44,12 +45,11 @@ SMOKE = Config(seeds=2, steps=1000, points=48)
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """Train, then filter y on the hidden layers, before and after."""
     x = np.linspace(-1, 1, c.points)[:, None]
-    points = lfp.merge(x, sum(np.sin(np.pi * k * x[:, 0]) for k in c.frequencies))
+    points = lfp.domains.merge(x, sum(np.sin(np.pi * k * x[:, 0]) for k in c.frequencies))
     network = lfp.MLP(c.width, c.depth, "relu", alpha=c.alpha)
 
     def work() -> experiment.Arrays:
-        gram = lfp.kernel(network)(jnp.asarray(x))
-        law = lfp.GradientDescent(c.relative_lr / float(lfp.gram_spectrum(gram, points.weights).rates.max()))
+        law = lfp.GradientDescent(c.relative_lr / float(lfp.spectrum(network, points).rates[0]))
         run = lfp.train(network, points, law, lfp.log_steps(c.steps, 8), seeds=c.seeds)
         arrays: experiment.Arrays = {}
         for name, params in (("before", run.start), ("after", run.end)):
@@ -73,7 +73,7 @@ def _layers(network: lfp.MLP, params: Any, x: np.ndarray) -> list[np.ndarray]:
 def _low(h: np.ndarray, y: np.ndarray, share: float) -> float:
     """Share of y that a Gaussian filter leaves whose variance is a share of the mean squared spread of the points."""
     spread = float(((h - h.mean(axis=0)) ** 2).sum(axis=1).mean())
-    low, _ = lfp.gaussian_filter(h, np.asarray(y)[:, None], share * spread)
+    low, _ = lfp.measure.gaussian_filter(h, np.asarray(y)[:, None], share * spread)
     return float((low**2).sum() / (np.asarray(y) ** 2).sum())
 
 
@@ -89,7 +89,7 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:  # noqa: ARG001 - every plot takes its settings
     """Share of low frequencies over the layer."""
-    fig, ax = plotting.figure(width=3.6, height=3.0)
+    fig, ax = plots.figure(width=3.6, height=3.0)
     for name, colour in (("before", "0.5"), ("after", "#0072B2")):
         values = data[name].values
         layers = np.arange(values.shape[1])

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "F-Principle, arXiv 1901.06523"
 PREDICTED = "complex relative error of every frequency at every step"
@@ -82,6 +83,6 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:  # noqa: ARG001 - the arrays hold it all
     """Two maps."""
-    fig, axes = plotting.figure(columns=2, width=7.0, height=2.9)
-    plotting.plot_heat(axes, *(experiment.unpack(data, name) for name in ("theory", "training")))
+    fig, axes = plots.figure(columns=2, width=7.0, height=2.9)
+    plots.plot_heat(axes, *(experiment.unpack(data, name) for name in ("theory", "training")))
     return fig

@@ -13,9 +13,10 @@ import jax
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
-from lfp.images import read_digits
+from lfp.domains import read_digits
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Distributions of increasing complexity, arXiv 2211.11567"
 PREDICTED = "loss on real digits of networks trained on real digits and on their clones"
@@ -84,7 +85,7 @@ def _losses(c: Config, network: Any, kernel: Any, seed: int, steps: np.ndarray) 
     made, (test, y) = sources(c, seed)
     law, rows = None, []
     for points, labels in made.values():
-        data = lfp.merge(points, labels)
+        data = lfp.domains.merge(points, labels)
         known = lfp.extend(kernel, data)
         law = law or lfp.HeavyBall(known.descent.lr, c.mu)
         theory = known.follow(law, steps, test).values[0]
@@ -118,11 +119,11 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Losses over the steps, a panel a network."""
-    fig, axes = plotting.figure(columns=len(data.network), width=7.0, height=2.9)
+    fig, axes = plots.figure(columns=len(data.network), width=7.0, height=2.9)
     axes = np.atleast_1d(axes)
     steps, mean = data.step.values[1:], data.loss.values.mean(axis=1)[..., 1:]
     for i, ax in enumerate(axes):
-        for j, colour in enumerate(plotting.mode_colours(3)):
+        for j, colour in enumerate(plots.mode_colours(3)):
             ax.plot(steps, mean[i, 1, j], color=colour, lw=1.8, label=SOURCES[j])
             ax.plot(steps, mean[i, 0, j], color="black", lw=1, ls=(0, (4, 2)), label="theory" if j == 2 else None)
         ax.set(xscale="log", xlabel="step of the heavy ball", title=("two layers", f"{c.depth + 1} layers")[i])

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lfp import experiment, panels, plotting
-from lfp.experiment import Gate, Stage
-from lfp.spectral_filter import SpectralFilter, coloured, filter_error, power_spectrum, shares, wiener
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
+from lfp.networks import SpectralFilter, coloured, filter_error, power_spectrum, shares, wiener
 
 PAPER = "Deep frequency filtering, arXiv 2203.12198"
 PREDICTED = "error of the fixed gain on unseen noise; accuracies are measured only"
@@ -160,14 +161,14 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Errors and accuracies by domain."""
-    fig, (left, right) = plotting.figure(columns=2, width=7.0, height=3.3)
+    fig, (left, right) = plots.figure(columns=2, width=7.0, height=3.3)
     places = np.arange(len(BANDS))
-    left.bar(places, data.error.values.mean(axis=0), 0.6, color=panels.SERIES[0], label="measured")
+    left.bar(places, data.error.values.mean(axis=0), 0.6, color=plots.SERIES[0], label="measured")
     left.plot(places, data.error_theory.values.mean(axis=0), "k_", ms=18, mew=1.5, label="closed form")
     for i, name in enumerate(FILTERS):
         values = data[name.replace(" ", "_")].values
         shift = 0.25 * (i - 1)
-        right.bar(places + shift, values.mean(axis=0), 0.22, color=panels.SERIES[i], label=name)
+        right.bar(places + shift, values.mean(axis=0), 0.22, color=plots.SERIES[i], label=name)
         right.plot(np.tile(places + shift, len(values)), values.ravel(), "k.", ms=2.5)
     left.set(ylabel=f"mean square error (noise {c.level:g})", ylim=(0, 1.3 * float(data.error.max())))
     right.set(ylabel="accuracy on test digits", ylim=(0, 1.25), yticks=np.arange(0, 1.1, 0.2))

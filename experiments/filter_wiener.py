@@ -15,9 +15,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lfp import experiment, panels, plotting
-from lfp.experiment import Gate, Stage
-from lfp.spectral_filter import SpectralFilter, coloured, filter_error, learnt_gain, power_spectrum, shares, wiener
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
+from lfp.networks import (
+    SpectralFilter,
+    coloured,
+    filter_error,
+    learnt_gain,
+    power_spectrum,
+    shares,
+    wiener,
+)
 
 PAPER = "Deep frequency filtering, arXiv 2203.12198"
 PREDICTED = "the gain of every frequency at every step; the error on unseen noise; none of the adaptive mask"
@@ -167,9 +176,9 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Gains over the frequency at a few steps; errors by domain."""
-    fig, (left, right) = plotting.figure(columns=2, width=7.0, height=3.3)
+    fig, (left, right) = plots.figure(columns=2, width=7.0, height=3.3)
     shown = [0, 3, 10, c.steps]
-    for colour, step in zip(plotting.mode_colours(len(shown)), shown, strict=True):
+    for colour, step in zip(plots.mode_colours(len(shown)), shown, strict=True):
         left.plot(K, data.gain.values[:, step].mean(axis=0), color=colour, lw=2.0, label=f"step {step}")
         left.plot(K, data.theory.values[step], color="black", lw=1.0, ls=(0, (4, 2)))
     left.plot([], [], color="black", lw=1.0, ls=(0, (4, 2)), label="theory")
@@ -178,8 +187,8 @@ def plot(data: Any, c: Config) -> Any:
     places, (fixed, mask) = np.arange(len(DOMAINS) + 1), np.moveaxis(data.adaptive.values, 1, 0)
     best = [filter_error(wiener(SIGNAL, one), SIGNAL, one, PLACES) for one in (*DOMAINS.values(), UNSEEN)]
     for shift, values, colour, label in (
-        (-0.2, fixed, panels.SERIES[0], "fixed gain"),
-        (0.2, mask, panels.SERIES[1], "mask"),
+        (-0.2, fixed, plots.SERIES[0], "fixed gain"),
+        (0.2, mask, plots.SERIES[1], "mask"),
     ):
         right.bar(places + shift, values.mean(axis=0), 0.36, color=colour, label=label)
     right.plot(places - 0.2, data.error_theory.values, "k_", ms=12, mew=1.5, label="closed form")

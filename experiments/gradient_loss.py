@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.compare import fitted_rate
-from lfp.experiment import Gate, Stage
-from lfp.problems import Problem
+from lfp import Problem
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
+from lfp.measure import fitted_rate
 
 PAPER = "Overview, arXiv 2201.07395"
 PREDICTED = "rate of each mode with a gradient term in the loss"
@@ -43,8 +44,8 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     problem = lfp.sum_of_modes(lfp.Circle(), c.points, modes)
     for name in (*c.smooth, "relu"):
         network = lfp.TwoLayer(c.width, name, alpha=c.alpha)
-        plain = lfp.spectrum(lfp.kernel(network), problem)
-        both = lfp.sobolev_rates(plain)
+        plain = lfp.spectrum(network, problem)
+        both = lfp.spectra.sobolev_rates(plain)
         arrays[f"{name}_plain"] = (("mode",), np.asarray(plain.rates[modes]))
         arrays[f"{name}_theory"] = (("mode",), np.asarray(both.rates[modes]))
         arrays |= stage(f"training {name}", lambda net=network, law=both, key=name: _measure(c, problem, net, law, key))
@@ -79,7 +80,7 @@ def _error(data: Any, name: str, theory: str) -> np.ndarray:
 def plot(data: Any, c: Config) -> Any:
     """Rates over the mode, one panel an activation."""
     names = (*c.smooth, "relu")
-    fig, axes = plotting.figure(columns=len(names), width=3.0 * len(names), height=3.0)
+    fig, axes = plots.figure(columns=len(names), width=3.0 * len(names), height=3.0)
     for ax, name in zip(axes, names, strict=True):
         measured = data[f"{name}_training"].values
         ax.plot(data.mode, data[f"{name}_theory"], color="black", ls=(0, (4, 2)), label="$(1 + k^2) L_k$")

@@ -13,8 +13,9 @@ import jax
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Grokking, arXiv 2405.17479"
 PREDICTED = "training loss, test loss and the spurious sine at every step"
@@ -58,7 +59,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     kernel, circle = jax.jit(lfp.kernel(network)), lfp.Circle()
     test = circle.grid(256)
     for case, angles in samples(c).items():
-        data = lfp.merge(circle.embed(angles), np.sin(c.mode * angles))
+        data = lfp.domains.merge(circle.embed(angles), np.sin(c.mode * angles))
         known = lfp.extend(kernel, data)
         law = known.descent
         steps = lfp.log_steps(c.steps_many if case == "many" else c.steps, 100)
@@ -112,8 +113,8 @@ def _off(data: Any, what: str) -> np.ndarray:
 
 def plot(data: Any, c: Config) -> Any:
     """Test and training loss of the three cases; the amplitude of sin x."""
-    fig, axes = plotting.figure(columns=2, width=7.0, height=2.9)
-    colours = plotting.mode_colours(3)
+    fig, axes = plots.figure(columns=2, width=7.0, height=2.9)
+    colours = plots.mode_colours(3)
     for case, colour in zip(("chosen", "even"), colours, strict=False):
         steps = data[f"{case}_step"].values[1:]
         for what, lw in (("test", 1.8), ("train", 0.9)):

@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
-from lfp.images import read_digits
+from lfp.domains import read_digits
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Grokking, arXiv 2405.17479"
 PREDICTED = "nothing (measured only): accuracies in training and test"
@@ -113,7 +114,7 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Accuracies over the steps, a panel a scale."""
-    fig, axes = plotting.figure(columns=2, width=7.0, height=2.9)
+    fig, axes = plots.figure(columns=2, width=7.0, height=2.9)
     for ax, scale, found in zip(axes, c.scales, data.accuracy.values, strict=True):
         for i, (name, colour) in enumerate(zip(("training", "test"), ("0.45", "C0"), strict=True)):
             ax.plot(data.step.values, found[:, :, i].T, color=colour, lw=0.9, alpha=0.7)

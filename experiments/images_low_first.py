@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
-from lfp.images import read_digits
+from lfp.domains import read_digits
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "F-Principle, arXiv 1901.06523"
 PREDICTED = "relative error of the low and high part of the labels, and of frequencies along the principal direction"
@@ -72,7 +73,7 @@ def _data(c: Config, seed: int, count: int) -> lfp.Points:
     """So many images, drawn anew for every seed."""
     x, shown = read_digits(c.data)
     some = np.random.default_rng(seed).permutation(len(x))[:count]
-    return lfp.merge(x[some], np.where(shown[some] % 2, 1.0, -1.0))
+    return lfp.domains.merge(x[some], np.where(shown[some] % 2, 1.0, -1.0))
 
 
 def _trained(
@@ -84,11 +85,11 @@ def _trained(
 
 def _probe(c: Config, data: Any, name: str, f: np.ndarray) -> experiment.Arrays:
     """|low(f - y)| / |low(y)|, the same of high, and the relative error along the direction."""
-    both = lfp.gaussian_filter(data.x, np.concatenate([(f - data.y).T, data.y[:, None]], axis=1), c.variance)
+    both = lfp.measure.gaussian_filter(data.x, np.concatenate([(f - data.y).T, data.y[:, None]], axis=1), c.variance)
     split = [np.linalg.norm(part[:, :-1], axis=0) / np.linalg.norm(part[:, -1]) for part in both]
-    direction, k = lfp.principal_direction(data.x), np.array(c.frequencies)
-    target = lfp.along(data.x, data.y, direction, k)
-    lines = [lfp.relative_error(lfp.along(data.x, row, direction, k), target) for row in f]
+    direction, k = lfp.measure.principal_direction(data.x), np.array(c.frequencies)
+    target = lfp.measure.along(data.x, data.y, direction, k)
+    lines = [lfp.measure.relative_error(lfp.measure.along(data.x, row, direction, k), target) for row in f]
     step = "newton_step" if name == "newton" else "step"
     return {name: ((step, "part"), np.transpose(split)), f"{name}_along": ((step, "frequency"), np.array(lines))}
 
@@ -116,10 +117,10 @@ def _lead(curves: Any) -> list[float]:
 
 def plot(data: Any, c: Config) -> Any:
     """Both probes over the steps: means over the seeds."""
-    fig, axes = plotting.figure(columns=2, width=7.0, height=2.9)
+    fig, axes = plots.figure(columns=2, width=7.0, height=2.9)
     names = (("low part", "high part"), tuple(f"{k:g} cycles" for k in c.frequencies))
     for ax, probe, labels in zip(axes, ("", "_along"), names, strict=True):
-        for i, colour in enumerate(plotting.mode_colours(len(labels))):
+        for i, colour in enumerate(plots.mode_colours(len(labels))):
             steps = data.step.values[1:]
             ax.plot(steps, data[f"training{probe}"].values[:, 1:, i].mean(0), color=colour, lw=1.8, label=labels[i])
             ax.plot(steps, data[f"theory{probe}"].values[:, 1:, i].mean(0), color="black", lw=1, ls=(0, (4, 2)))

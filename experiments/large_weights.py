@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import lfp
-from lfp import experiment, plotting, trials
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment, trials
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Overview, arXiv 2201.07395"
 PREDICTED = "steps to a tenth of each mode at three scales of all initial weights"
@@ -42,10 +43,10 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     for scale in c.scales:
         law = lfp.Gaussian(scale)
         network = lfp.TwoLayer(c.width, "erf", a=law, w=law, b=law, alpha=c.alpha)
-        rates = lfp.spectrum(lfp.kernel(network), problem).rates
+        rates = lfp.spectrum(network, problem).rates
         descent = lfp.GradientDescent(c.relative_lr / float(rates.max()))
         steps = trials.looks(float(rates[max(c.modes)]), descent.lr)
-        arrays |= trials.trial(f"scale{scale:g}", problem, network, descent, steps, stage, seeds=c.seeds)
+        arrays |= trials.trial(f"scale{scale:g}", network, problem, descent, steps, stage, seeds=c.seeds)
     return arrays
 
 
@@ -69,6 +70,6 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Theory over training, one panel a scale."""
-    fig, axes = plotting.figure(columns=len(c.scales), width=3.2 * len(c.scales) + 1, height=3.2)
+    fig, axes = plots.figure(columns=len(c.scales), width=3.2 * len(c.scales) + 1, height=3.2)
     trials.draw(axes, data, {f"scale{s:g}": f"all weights times {s:g}" for s in c.scales})
     return fig

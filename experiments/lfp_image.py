@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, panels, plotting
-from lfp.experiment import Gate, Stage
-from lfp.images import read_image
+from lfp.domains import read_image
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "LFP, arXiv 2010.08153"
 PREDICTED = "the image that a network has learnt, at every step"
@@ -46,11 +47,11 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     axis = (2 * np.arange(c.size) + 1) / c.size - 1
     down, across = np.meshgrid(-axis, axis, indexing="ij")
     pixels = read_image("china", c.size).ravel()
-    points = lfp.merge(np.stack([across.ravel(), down.ravel()], axis=1), pixels / pixels.std())
+    points = lfp.domains.merge(np.stack([across.ravel(), down.ravel()], axis=1), pixels / pixels.std())
     w, b, looks = lfp.Uniform(c.weights), lfp.Uniform(c.biases), np.union1d(lfp.log_steps(c.steps, 25), c.shown)
     operator, x = lfp.Operator("relu", w=w, b=b, dim=2), jnp.asarray(points.x)
     grams = {"theory": operator(x, x), "half": operator.smooth(x, x) + operator.lfp(x, x) / 2}
-    spectra = {name: lfp.gram_spectrum(gram, points.weights) for name, gram in grams.items()}
+    spectra = {name: lfp.spectra.gram_spectrum(gram, points.weights) for name, gram in grams.items()}
     law = lfp.HeavyBall(1 / float(spectra["theory"].rates.max()), c.momentum)
     arrays: experiment.Arrays = {"step": (("step",), looks), "target": (("pixel",), np.asarray(points.y))}
     for name, rates in spectra.items():
@@ -85,10 +86,10 @@ def _off(data: Any, name: str) -> np.ndarray:
 
 def plot(data: Any, c: Config) -> Any:
     """Frames and target: theory, and below it the first network."""
-    fig, axes = plotting.figure(columns=len(c.shown) + 1, rows=2, width=1.4 * (len(c.shown) + 1), height=3.2)
+    fig, axes = plots.figure(columns=len(c.shown) + 1, rows=2, width=1.4 * (len(c.shown) + 1), height=3.2)
     where = [int(np.flatnonzero(data.step.values == step)[0]) for step in c.shown]
     for row, kind, frames in zip(axes, ("LFP", "network"), (data.theory, data.training[0]), strict=True):
         images = [data.target.values, *frames.values[where]]  # in the greys of the first
         titles = ["target", *(f"{kind}, step {s}" for s in c.shown)]
-        panels.plot_images(row, [image.reshape(c.size, c.size) for image in images], titles)
+        plots.plot_images(row, [image.reshape(c.size, c.size) for image in images], titles)
     return fig

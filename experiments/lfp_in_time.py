@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "LFP, arXiv 2010.08153"
 PREDICTED = "h(x, t) between the data, relu and tanh, in one and two dimensions"
@@ -49,9 +50,8 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
             points, at = _data(dim, count)
             w, b, key = lfp.Uniform(c.weights), lfp.Uniform(bias), f"{name}{dim}"
             operator = lfp.Operator(name, w=w, b=b, dim=dim)
-            x = jnp.asarray(points.x)
-            law = lfp.GradientDescent(1 / float(lfp.gram_spectrum(operator(x, x), points.weights).rates.max()))
-            theory = lfp.evolve(operator, points.x, points.y, looks, dynamics=law).at(at)
+            law = lfp.GradientDescent(1 / float(lfp.spectrum(operator, points).rates[0]))
+            theory = lfp.evolve(operator, points, looks, law=law).at(at)
             network = lfp.TwoLayer(c.width, name, w=w, b=b, alpha=c.alpha)
             arrays[f"{key}_theory"] = (("step", f"at{dim}"), np.asarray(theory))
             arrays[f"{key}_half"] = (("step", f"at{dim}"), _half(operator, points, at, law, looks))
@@ -73,10 +73,12 @@ def _data(dim: int, count: int) -> tuple[Any, np.ndarray]:
     """Points of a line or a square, and others between them."""
     if dim == 1:
         x = np.linspace(-1, 1, count)[:, None]
-        return lfp.merge(x, np.sin(3 * x[:, 0]) + 0.5 * np.sin(9 * x[:, 0])), np.linspace(-0.97, 0.97, 41)[:, None]
+        return lfp.domains.merge(x, np.sin(3 * x[:, 0]) + 0.5 * np.sin(9 * x[:, 0])), np.linspace(-0.97, 0.97, 41)[
+            :, None
+        ]
     x = np.random.default_rng(0).uniform(-1, 1, (count, 2))
     y = np.sin(2 * x[:, 0] + x[:, 1]) + 0.5 * np.cos(4 * x[:, 1] - 2 * x[:, 0])
-    return lfp.merge(x, y), np.random.default_rng(1).uniform(-0.8, 0.8, (41, 2))
+    return lfp.domains.merge(x, y), np.random.default_rng(1).uniform(-0.8, 0.8, (41, 2))
 
 
 def _half(operator: lfp.Operator, points: Any, at: np.ndarray, law: Any, looks: np.ndarray) -> np.ndarray:
@@ -109,10 +111,10 @@ def _distance(data: Any, key: str, kind: str) -> np.ndarray:
 
 def plot(data: Any, c: Config) -> Any:
     """On the line: the function at a few steps; in the plane: distance over the steps."""
-    fig, axes = plotting.figure(columns=2, width=7.0, height=3.2)
+    fig, axes = plots.figure(columns=2, width=7.0, height=3.2)
     last = len(c.points)
     name, at, shown = c.activations[-1], np.linspace(-0.97, 0.97, 41), [4, 12, 20, -1]
-    for colour, i in zip(plotting.mode_colours(len(shown)), shown, strict=True):
+    for colour, i in zip(plots.mode_colours(len(shown)), shown, strict=True):
         mean = data[f"{name}1_training"].values[:, i].mean(axis=0)
         axes[0].plot(at, mean, color=colour, lw=1.6, label=f"step {data.step.values[i]}")
         axes[0].plot(at, data[f"{name}1_theory"].values[i], color="black", lw=1.0, ls=(0, (4, 2)))

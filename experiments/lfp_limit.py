@@ -1,4 +1,4 @@
-"""Training ends at the interpolant of least FP-norm: splines, cubic or linear by the laws of the weights.
+"""Training ends at the interpolant of least FP-norm: splines, cubic or linear by the distributions of the weights.
 
 The authors' five points and four corners, networks without 1/sqrt(m) as theirs. On the line, weights large against
 the output weights end near a natural cubic spline, the opposite near a piecewise linear one; XOR in the plane; tanh.
@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "LFP, arXiv 2010.08153"
-PREDICTED = "the function at the end of training, for the authors' data and laws"
+PREDICTED = "the function at the end of training, for the authors' data and distributions"
 CAPTION = "Where training ends (solid) and the LFP limit (dashed): cubic, linear, XOR along its diagonal, tanh."
 # activation, laws of (a, w, b)
 CASES = {
@@ -48,7 +49,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
         points, at = _data(case)
         operator = lfp.Operator(*CASES[case], dim=points.x.shape[1])
         for kind, one in (("theory", operator), ("wrong", _wrong(case))):
-            limit = lfp.evolve(one, points.x, points.y, np.array([np.inf])).at(at)
+            limit = lfp.evolve(one, points, np.array([np.inf])).at(at)
             arrays[f"{case}_{kind}"] = ((f"at {case}",), np.asarray(limit)[0])
         arrays[f"{case}_at"] = ((f"at {case}", f"input {case}"), at)
         arrays[f"{case}_std"] = ((), float(np.asarray(points.y).std()))
@@ -62,9 +63,9 @@ def _data(case: str) -> tuple[Any, np.ndarray]:
         axis = np.linspace(-1, 1, 41)
         corners = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
         at = np.concatenate([np.stack([axis, axis], axis=1), np.stack([axis, 0 * axis + 1], axis=1)])
-        return lfp.merge(corners, corners.prod(axis=1)), at
+        return lfp.domains.merge(corners, corners.prod(axis=1)), at
     x = np.array([[-0.8], [-0.6], [-0.3], [-0.06], [0.1]])
-    return lfp.merge(x, np.array([0.25, -0.25, -0.07, 0.15, -0.05])), np.linspace(-0.8, 0.1, 91)[:, None]
+    return lfp.domains.merge(x, np.array([0.25, -0.25, -0.07, 0.15, -0.05])), np.linspace(-0.8, 0.1, 91)[:, None]
 
 
 def _wrong(case: str) -> lfp.Operator:
@@ -79,9 +80,7 @@ def _train(c: Config, case: str, steps: int) -> experiment.Arrays:
     points, at = _data(case)
     width = c.widths[c.cases.index(case)]
     network = lfp.TwoLayer(width, *CASES[case], alpha=width**0.5)
-    x = jnp.asarray(points.x)
-    largest = lfp.gram_spectrum(lfp.kernel(network)(x, x), points.weights).rates.max()
-    law, dtype = lfp.GradientDescent(1.5 / float(largest)), jnp.float32
+    law, dtype = lfp.GradientDescent(1.5 / float(lfp.spectrum(network, points).rates[0])), jnp.float32
     if case == "tanh":
         law, dtype = lfp.GaussNewton(1.0), jnp.float64
     ends = lfp.train(network, points, law, np.array([0, steps]), at=at, seeds=c.seeds, dtype=dtype)
@@ -106,7 +105,7 @@ def _distance(data: Any, case: str, kind: str) -> np.ndarray:
 def plot(data: Any, c: Config) -> Any:
     """One panel a case."""
     columns = min(2, len(c.cases))
-    fig, axes = plotting.figure(columns, rows=-(-len(c.cases) // columns), width=3.4 * columns, height=5.4)
+    fig, axes = plots.figure(columns, rows=-(-len(c.cases) // columns), width=3.4 * columns, height=5.4)
     axes = np.atleast_1d(axes).ravel()
     for ax, case in zip(axes, c.cases, strict=True):
         points, at = _data(case)

@@ -1,8 +1,9 @@
 """A network comes to its LFP limit as m^(-1/2) in its width, the operator to the kernel as sigma_b^(-2) in the biases.
 
-Five points of the authors, laws of the cubic case: undamped Gauss-Newton steps, which end where lazy gradient descent
-does, give the end of each network. The second law needs no network: the interpolant of the infinitely wide kernel with
-Gaussian biases against that of the operator. The controls: a limit of other laws, to which the distance stalls.
+Five points of the authors, distributions of the cubic case: undamped Gauss-Newton steps, which end where lazy gradient
+descent does, give the end of each network. The second law needs no network: the interpolant of the infinitely wide
+kernel with Gaussian biases against that of the operator. The controls: a limit of other distributions, to which the
+distance stalls.
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "LFP, arXiv 2010.08153"
 PREDICTED = "exponent of the distance to the LFP limit, in the width and in the spread of the biases"
@@ -60,7 +62,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
 
 def _limit(operator: lfp.Operator) -> np.ndarray:
     """The LFP limit between the data."""
-    return np.asarray(lfp.evolve(operator, X, Y, np.array([np.inf])).at(AT))[0]
+    return np.asarray(lfp.evolve(operator, lfp.Points(X, Y), np.array([np.inf])).at(AT))[0]
 
 
 def _biases(scale: float) -> tuple[float, float]:
@@ -82,7 +84,7 @@ def _ends(c: Config, network: lfp.TwoLayer, right: np.ndarray, wrong: np.ndarray
     """Distance of one network, rms over the networks of every group, to both limits."""
     rows, looks = [], np.array([0, c.steps])
     for seed in range(c.groups):
-        points = lfp.merge(X, Y)
+        points = lfp.domains.merge(X, Y)
         law = lfp.GaussNewton(1.0)
         run = lfp.train(network, points, law, looks, at=AT, seeds=c.networks, seed=seed, dtype=jnp.float64)
         rows.append([_distance(run.trajectory.values[:, -1], limit[None]) for limit in (right, wrong)])
@@ -96,7 +98,7 @@ def check(data: Any, c: Config) -> list[Gate]:
     own, other = (np.polyfit(np.log(c.biases), np.log(data[name]), 1)[0] for name in ("bias_distance", "bias_wrong"))
     return [
         Gate("slope in the width, difference to -1/2", np.abs(slopes[0] + 0.5), c.limit),
-        Gate("the same to the limit of other laws", np.abs(slopes[1] + 0.5), c.limit, control=True),
+        Gate("the same to the limit of other distributions", np.abs(slopes[1] + 0.5), c.limit, control=True),
         Gate("slope in sigma_b, difference to -2", abs(own + 2), c.limit_biases),
         Gate("the same without the divergence term", abs(other + 2), c.limit_biases, control=True),
     ]
@@ -104,7 +106,7 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Distances, logarithmic, with the slopes that are predicted."""
-    fig, axes = plotting.figure(columns=2, width=6.6, height=3.0)
+    fig, axes = plots.figure(columns=2, width=6.6, height=3.0)
     sizes = np.stack([data[f"distance{width}"].values for width in c.widths])
     rows = (
         (axes[0], np.array(c.widths, float), sizes[:, :, 0], sizes[:, :, 1], -0.5, "width m"),

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "F-Principle, arXiv 1901.06523"
 PREDICTED = "share of weights at which the higher frequency has the larger gradient, against the radius delta"
@@ -135,9 +136,9 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:  # noqa: ARG001 - the arrays hold it all
     """Shares against 1/delta."""
-    fig, ax = plotting.figure(width=4.2, height=3.0)
+    fig, ax = plots.figure(width=4.2, height=3.0)
     x = 1 / data.delta.values
-    for i, (name, colour) in enumerate(zip("awb", plotting.mode_colours(3), strict=True)):
+    for i, (name, colour) in enumerate(zip("awb", plots.mode_colours(3), strict=True)):
         ax.plot(
             x, data.tanh.values[:, :, i].mean(axis=0), "osD"[i] + "-", color=colour, ms=4, lw=1, label=f"tanh, {name}"
         )

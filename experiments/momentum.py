@@ -8,14 +8,14 @@ Nesterov's critical rate is ((1 - mu) / (1 + mu))^2. The paper trains physics-in
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
 import numpy as np
 
 import lfp
-from lfp import experiment, panels, plotting
-from lfp.compare import settled, time_errors
-from lfp.dynamics import Dynamics
-from lfp.experiment import Gate, Stage
+from lfp import Law
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
+from lfp.measure import settled, time_errors
 
 PAPER = "Momentum in PINNs, arXiv 2206.14862"
 PREDICTED = "steps to a tenth of eight modes under gradient descent, heavy ball and Nesterov"
@@ -46,7 +46,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """The laws at the rates of the kernel, then training by each, and by Adam, which has no law."""
     problem = lfp.sum_of_modes(lfp.Circle(), c.points, c.modes)
     network = lfp.TwoLayer(c.width, "relu", alpha=c.alpha)
-    rates = lfp.spectrum(eqx.filter_jit(lfp.kernel(network)), problem)
+    rates = lfp.spectrum(network, problem)
     lr, less = 1 / float(rates.rates.max()), round(2 * c.steps * (1 - c.mu))
     laws = {
         "gd": (lfp.GradientDescent(lr), c.steps),
@@ -60,13 +60,13 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     for name, (law, steps) in laws.items():
         looks = np.union1d(np.arange(40), lfp.log_steps(steps, 150))
         if name != "adam":  # it has no linear law: measured only
-            theory = lfp.solve(problem, rates, law, looks)
+            theory = lfp.solve(rates, problem, law, looks)
             arrays |= experiment.pack(f"{name}_theory", lfp.probe(theory, problem))
         arrays |= stage(f"training {NAMES[name]}", lambda law=law, looks=looks, name=name: _train(c, law, looks, name))
     return arrays
 
 
-def _train(c: Config, law: Dynamics, looks: np.ndarray, name: str) -> experiment.Arrays:
+def _train(c: Config, law: Law, looks: np.ndarray, name: str) -> experiment.Arrays:
     problem = lfp.sum_of_modes(lfp.Circle(), c.points, c.modes)
     network = lfp.TwoLayer(c.width, "relu", alpha=c.alpha)
     found = lfp.train(network, problem, law, looks, seeds=c.seeds).trajectory
@@ -117,9 +117,9 @@ def _settled(curves: Any) -> np.ndarray:
 
 def plot(data: Any, c: Config) -> Any:
     """One mode in time; steps to a tenth over the rate, with the critical rate."""
-    fig, (left, right) = plotting.figure(columns=2, width=7.0, height=3.3)
+    fig, (left, right) = plots.figure(columns=2, width=7.0, height=3.3)
     x, last, measured = data.x.values, len(c.modes) - 1, {}
-    for (name, label), colour in zip(NAMES.items(), panels.SERIES, strict=True):
+    for (name, label), colour in zip(NAMES.items(), plots.SERIES, strict=True):
         training = experiment.unpack(data, f"{name}_training")
         left.plot(
             training.steps[1:], np.abs(training.mean())[1:, last], color=colour, lw=2.2 if name == "ball" else 1.2
@@ -137,8 +137,8 @@ def plot(data: Any, c: Config) -> Any:
     for law in (lfp.GradientDescent(1.0), lfp.HeavyBall(1.0, c.mu), lfp.Nesterov(1.0, c.mu)):
         curves = np.abs(np.asarray(law.factor(wide, looks)))
         laws[type(law).__name__] = (wide, np.array([settled(looks, one, SHARE) for one in curves.T]))
-    panels.plot_steps(right, measured, laws, lfp.HeavyBall(1.0, c.mu).critical[0])
+    plots.plot_steps(right, measured, laws, lfp.HeavyBall(1.0, c.mu).critical[0])
     right.set_ylabel("steps until 10 % is left for good")
-    left.set(xscale="log", yscale="log", ylim=(plotting.FLOOR, 1.6), xlabel="step", title=f"mode {c.modes[last]}")
+    left.set(xscale="log", yscale="log", ylim=(plots.FLOOR, 1.6), xlabel="step", title=f"mode {c.modes[last]}")
     left.set_ylabel("what is left of the mode")
     return fig

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import lfp
-from lfp import experiment, plotting, trials
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment, trials
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Overview, arXiv 2201.07395 (MscaleDNN, 2007.11207)"
 PREDICTED = "steps to a tenth of each mode, with one scale of inputs and with four"
@@ -42,10 +43,10 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
         "scaled": lfp.MultiScale(lfp.TwoLayer(c.width // len(c.scales), "erf", alpha=c.alpha), c.scales),
     }
     for name, network in networks.items():
-        rates = lfp.spectrum(lfp.kernel(network), problem).rates
+        rates = lfp.spectrum(network, problem).rates
         law = lfp.GradientDescent(0.5 / float(rates.max()))
         steps = trials.looks(float(rates[max(c.modes)]), law.lr)
-        arrays |= trials.trial(name, problem, network, law, steps, stage, seeds=c.seeds)
+        arrays |= trials.trial(name, network, problem, law, steps, stage, seeds=c.seeds)
     return arrays
 
 
@@ -62,6 +63,6 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Theory over training, one panel a network."""
-    fig, axes = plotting.figure(columns=2, width=7.0, height=3.2)
+    fig, axes = plots.figure(columns=2, width=7.0, height=3.2)
     trials.draw(axes, data, {"plain": "one scale", "scaled": "scales " + ", ".join(f"{s:g}" for s in c.scales)})
     return fig

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "F-Principle, arXiv 1901.06523"
 PREDICTED = "Jacobi iterations that are left after so many steps of the network"
@@ -62,7 +63,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     u = sum(waves[k - 1] / k for k in c.modes)
     g = sum(np.pi**2 * k * waves[k - 1] for k in c.modes)
     scale = np.abs(g).max()
-    data = lfp.merge(np.stack([x, np.ones_like(x)], axis=1), g / scale)
+    data = lfp.domains.merge(np.stack([x, np.ones_like(x)], axis=1), g / scale)
     at, network = np.stack([x, np.zeros_like(x)], axis=1), model(c)
     own = [lfp.extend(lfp.kernel_at_start(network, 2, seed), data) for seed in range(c.seeds)]
     law, steps = lfp.HeavyBall(min(one.descent.lr for one in own), c.mu), lfp.log_steps(c.steps, 30)
@@ -120,7 +121,7 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Iterations left against the step; the error in the sine modes before and after training."""
-    fig, (left, right) = plotting.figure(columns=2, width=7.0, height=2.9)
+    fig, (left, right) = plots.figure(columns=2, width=7.0, height=2.9)
     steps = data.step.values[1:]
     left.plot(steps, data.measured.values.T[1:], color="C0", lw=0.9, alpha=0.6)
     left.plot(steps, data.predicted.values.T[1:], color="black", lw=0.9, ls=(0, (4, 2)))
@@ -129,7 +130,7 @@ def plot(data: Any, c: Config) -> Any:
     left.set(xscale="log", yscale="log", xlabel="steps of the network before", ylabel="Jacobi iterations after")
     k = np.arange(1, c.points + 1)
     waves = np.sin(np.pi * np.outer(k, k) / (c.points + 1)) * 2 / (c.points + 1)
-    for step, colour in zip((0, -1), plotting.mode_colours(2), strict=True):
+    for step, colour in zip((0, -1), plots.mode_colours(2), strict=True):
         for name, style in (("training", "-"), ("theory", "--")):
             modes = np.abs(data[name].values[:, step] @ waves).mean(axis=0)
             label = f"step {data.step.values[step]}" if name == "training" else None

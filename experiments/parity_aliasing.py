@@ -13,8 +13,9 @@ import jax
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Grokking, arXiv 2405.17479"
 PREDICTED = "power of the samples at every frequency; energy by degree that a network learns of them, its test loss"
@@ -81,7 +82,7 @@ def _powers(c: Config, s: int, y: np.ndarray) -> np.ndarray:
 def _seed(c: Config, x: np.ndarray, y: np.ndarray, chosen: np.ndarray, steps: np.ndarray, seed: int) -> Any:
     """Test loss and energies by degree on the cube, predicted and trained, from one sample of the parity."""
     network = lfp.TwoLayer(c.width, alpha=c.alpha)
-    data = lfp.merge(x[chosen], y[chosen])
+    data = lfp.domains.merge(x[chosen], y[chosen])
     known = lfp.extend(jax.jit(lfp.kernel(network)), data)
     law = lfp.HeavyBall(2 * known.descent.lr, c.mu)
     theory = known.follow(law, steps, x).values[0]
@@ -123,14 +124,14 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Aliased power against sample size; losses."""
-    fig, (left, right) = plotting.figure(columns=2, width=7.0, height=2.9)
+    fig, (left, right) = plots.figure(columns=2, width=7.0, height=2.9)
     left.plot(c.sizes, data.power.values.mean(axis=1), "o", color="C0", label="measured")
     sizes = np.arange(min(c.sizes) // 2, 2**c.dim)
     left.plot(sizes, [aliasing(c, s, 0.0) for s in sizes], color="black", lw=1, ls=(0, (4, 2)), label="formula")
     left.plot(sizes, 1 / sizes, color="0.6", lw=1, ls=":", label="1 / s")
     left.set(xscale="log", yscale="log", xlabel="number of samples s", ylabel="power at a wrong frequency")
     steps = data.step.values[1:]
-    for name, colour in zip(("test", "train"), plotting.mode_colours(2), strict=True):
+    for name, colour in zip(("test", "train"), plots.mode_colours(2), strict=True):
         for row in data[f"training_{name}"].values:
             right.plot(steps, row[1:], color=colour, lw=0.8, alpha=0.5)
         right.plot([], [], color=colour, label="left-out points" if name == "test" else "samples")

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "F-Principle, arXiv 1901.06523"
 PREDICTED = "share of the left-out points on which the sign is right, for products of 2 bits and of all"
@@ -59,7 +60,7 @@ def _one(c: Config, degree: int, seed: int, steps: np.ndarray) -> experiment.Arr
     order = np.random.default_rng(seed).permutation(len(x))
     chosen, left = order[: c.train], order[c.train :]
     network = lfp.TwoLayer(c.width, alpha=c.alpha)
-    data = lfp.merge(x[chosen], y[chosen])
+    data = lfp.domains.merge(x[chosen], y[chosen])
     known = lfp.extend(lfp.kernel_at_start(network, c.dim, seed), data)
     law = lfp.HeavyBall(2 * known.descent.lr, c.mu)
     theory = known.follow(law, steps, x)
@@ -84,9 +85,9 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Shares over the steps."""
-    fig, ax = plotting.figure(width=4.2, height=3.0)
+    fig, ax = plots.figure(width=4.2, height=3.0)
     steps = data.step.values[1:]
-    for i, (degree, colour) in enumerate(zip(c.degrees, plotting.mode_colours(len(c.degrees)), strict=True)):
+    for i, (degree, colour) in enumerate(zip(c.degrees, plots.mode_colours(len(c.degrees)), strict=True)):
         for row in data.share.values[i, :, 1, 0]:
             ax.plot(steps, row[1:], color=colour, lw=0.8, alpha=0.5)
         ax.plot([], [], color=colour, label=f"product of {degree} bits")

@@ -1,6 +1,6 @@
 """A product of layers learns harmonics of the sphere earlier than a layer, and the odd ones that the layer misses.
 
-Each at half of one over its largest rate: it is the ratio of rates that changes, their law of decay does not.
+Each at half of one over its largest rate: the ratio of the rates changes, their decay does not.
 Networks of one relu layer without biases, and of a product of two such layers, on S^2 and S^9; the target is a sum of
 harmonics of degree 1 to 6 about one axis. On S^2 the points integrate the harmonics, and the rates of the sphere itself
 are the prediction. S^9 has more harmonics of degree 4 than there are points: there it is the kernel on the points, and
@@ -10,17 +10,17 @@ the rates of the sphere are a control. The paper also trains deep networks on im
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, panels, plotting
-from lfp.compare import time_errors, time_to
-from lfp.experiment import Gate, Stage
-from lfp.harmonics import project
-from lfp.probes import ModeCurves, probe_functions
+from lfp import ModeCurves, probe_functions
+from lfp.domains import project
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
+from lfp.measure import time_errors, time_to
 
 PAPER = "Pi-nets, arXiv 2202.13473"
 PREDICTED = "steps to half of harmonics of degree 1 to 6, on S^2 and S^9, for a standard and a product network"
@@ -77,19 +77,19 @@ def _network(
     c: Config, stage: Stage, dim: int, degree: int, data: lfp.Points, harmonics: np.ndarray
 ) -> experiment.Arrays:
     network, name = lfp.PiNet(c.width, degree, b_std=0.0, alpha=c.alpha), f"s{dim - 1}_{NAMES[degree]}"
-    rates = lfp.mode_rates(network, lfp.Sphere(dim), c.highest)
+    rates = lfp.spectrum(network, lfp.Sphere(dim), c.highest)
     own = np.nan_to_num(rates.rates[DEGREES])  # a rate that is none is below the noise
-    gram = lfp.gram_spectrum(eqx.filter_jit(lfp.kernel(network))(jnp.asarray(data.x), None), data.weights)
-    law, looks = lfp.GradientDescent(c.relative_lr / float(gram.rates.max())), lfp.log_steps(c.steps, 150)
+    gram = lfp.spectrum(network, data)
+    law, looks = lfp.GradientDescent(c.relative_lr / float(gram.rates[0])), lfp.log_steps(c.steps, 150)
     factors = np.asarray(law.factor(jnp.asarray(own), jnp.asarray(looks)))
     pure = ModeCurves(looks, DEGREES, factors[None] + 0j, np.ones(len(DEGREES), int))
-    on_points = probe_functions(lfp.solve(data, gram, law, looks), data, harmonics, DEGREES)
+    on_points = probe_functions(lfp.solve(gram, data, law, looks), data, harmonics, DEGREES)
 
     def train() -> experiment.Arrays:
         found = lfp.train(network, data, law, looks, seeds=c.seeds).trajectory
         return experiment.pack(f"{name}_training", probe_functions(found, data, harmonics, DEGREES))
 
-    arrays = {f"{name}_rates": (("degree",), rates.normalised), f"{name}_exponent": ((), rates.law.parameter)}
+    arrays = {f"{name}_rates": (("degree",), rates.normalised), f"{name}_exponent": ((), rates.decay.parameter)}
     arrays |= experiment.pack(f"{name}_sphere", pure) | experiment.pack(f"{name}_points", on_points)
     return arrays | stage(f"training {name}", train)
 
@@ -137,9 +137,9 @@ def _steps(curves: ModeCurves) -> np.ndarray:
 
 def plot(data: Any, c: Config) -> Any:
     """Rates by degree; steps to a half by degree, predicted and measured."""
-    fig, axes = plotting.figure(columns=2, rows=len(c.spheres), width=7.0, height=3.2 * len(c.spheres))
+    fig, axes = plots.figure(columns=2, rows=len(c.spheres), width=7.0, height=3.2 * len(c.spheres))
     for sphere, left, right in zip(c.spheres, *np.reshape(axes, (-1, 2)).T, strict=True):
-        for name, colour, marker in zip(NAMES.values(), panels.SERIES, "os", strict=False):
+        for name, colour, marker in zip(NAMES.values(), plots.SERIES, "os", strict=False):
             rates = data[f"s{sphere}_{name}_rates"].values
             left.plot(np.arange(1, len(rates)), rates[1:], marker, ms=3.5, color=colour, mec="none", label=name)
             said, found = (experiment.unpack(data, f"s{sphere}_{name}_{one}") for one in (THEORY[sphere], "training"))

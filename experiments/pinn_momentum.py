@@ -14,13 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, panels, plotting
-from lfp.compare import settled
-from lfp.experiment import Gate, Stage
-from lfp.fluctuations import network_spectrum
-from lfp.pinn import value
-from lfp.prediction import unstack
-from lfp.training import initialise
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
+from lfp.measure import settled
+from lfp.networks import value
+from lfp.prediction import network_spectrum
+from lfp.training import initialise, unstack
 
 PAPER = "Momentum in PINNs, arXiv 2206.14862"
 PREDICTED = "every residual mode at every step, from the kernel of each network at initialisation"
@@ -91,14 +91,14 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
 def _equation(c: Config, stage: Stage, name: str, looks: np.ndarray) -> experiment.Arrays:
     operators, data, solution = EQUATIONS[name](c)
     network = lfp.Pinn(lfp.TwoLayer(c.width, "tanh", w=lfp.Gaussian(c.spread), b=lfp.Gaussian(c.spread / 2)), operators)
-    own = [network_spectrum(data, network, one) for one in unstack(initialise(network, data.x.shape[1], c.seeds))]
+    own = [network_spectrum(network, data, one) for one in unstack(initialise(network, data.x.shape[1], c.seeds))]
     rates = np.stack([one.rates for one in own])
     lr, mode = 1 / float(rates.max()), f"{name}_mode"
     arrays: experiment.Arrays = {f"{name}_x": (("seed", mode), lr * rates)}
     for kind, mu, scale in (("gd", 0.0, c.scale), ("ball", c.mu, c.scale), ("wrong", c.wrong_mu, c.wrong_scale)):
         law = lfp.HeavyBall(lr, mu)  # without momentum it is gradient descent
         target = lfp.Points(data.x, scale * data.y, data.weights)
-        theory = np.concatenate([lfp.solve(target, one, law, looks).values for one in own])
+        theory = np.concatenate([lfp.solve(one, target, law, looks).values for one in own])
         arrays[f"{name}_{kind}_theory"] = (("seed", "step", mode), _modes(own, target, theory))
 
         def train(law: Any = law, target: lfp.Points = target, kind: str = kind) -> experiment.Arrays:
@@ -142,12 +142,12 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Per equation: the strongest residual modes of one network in time; steps to a tenth over the rate, all seeds."""
-    fig, axes = plotting.figure(columns=2, rows=len(c.equations), width=7.0, height=3.2 * len(c.equations))
+    fig, axes = plots.figure(columns=2, rows=len(c.equations), width=7.0, height=3.2 * len(c.equations))
     steps = data.step.values
     for name, left, right in zip(c.equations, *np.reshape(axes, (-1, 2)).T, strict=True):
         theory, training = (data[f"{name}_ball{end}"].values[0] for end in ("_theory", ""))
         strongest = np.sort(np.argsort(-abs(training[0]))[:4])[::-1]
-        for colour, k in zip(plotting.mode_colours(4), strongest, strict=True):
+        for colour, k in zip(plots.mode_colours(4), strongest, strict=True):
             x = data[f"{name}_x"].values[0, k]
             left.plot(steps, training[:, k] / training[0, k], color=colour, lw=2.0, label=f"{x:.2g}")
             left.plot(steps, theory[:, k] / training[0, k], color="black", lw=1.0, ls=(0, (4, 2)))
@@ -161,7 +161,7 @@ def plot(data: Any, c: Config) -> Any:
             measured[label] = (x, np.array(found))
             law = np.abs(np.asarray(lfp.HeavyBall(1.0, mu).factor(wide, looks)))
             laws[label] = (wide, np.array([settled(looks, one, SHARE) for one in law.T]))
-        panels.plot_steps(right, measured, laws, lfp.HeavyBall(1.0, c.mu).critical[0])
+        plots.plot_steps(right, measured, laws, lfp.HeavyBall(1.0, c.mu).critical[0])
         right.set(xlim=(1e-4, 1.5), ylim=(1, 2 * c.steps), ylabel="steps until 10 % is left for good")
     return fig
 

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Random functional-link networks, arXiv 2304.00957"
 PREDICTED = "number of Jacobi iterations after a start by m random nodes"
@@ -111,9 +112,9 @@ def _count(data: Any, c: Config, name: str) -> np.ndarray:
 
 def plot(data: Any, c: Config) -> Any:
     """Error over iterations of the first seed, one colour a start."""
-    fig, ax = plotting.figure(width=4.8, height=3.2)
+    fig, ax = plots.figure(width=4.8, height=3.2)
     steps = np.unique(np.geomspace(1, c.longest, 300).astype(int))
-    for i, colour in enumerate(plotting.mode_colours(len(data.nodes))):
+    for i, colour in enumerate(plots.mode_colours(len(data.nodes))):
         label = f"{data.nodes.values[i]} nodes" if i else "from zero"
         ax.plot(steps, data.training[0, i, steps] / data.scale, color=colour, label=label)
         ax.plot(steps, data.theory[0, i, steps] / data.scale, color="black", lw=1.0, ls=(0, (4, 2)))

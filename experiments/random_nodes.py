@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Random functional-link networks, arXiv 2304.00957"
 PREDICTED = "share of each mode that a network of m random nodes learns, in the mean"
@@ -43,7 +44,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     modes = np.arange(1, c.modes + 1)
     problem = lfp.sum_of_modes(lfp.Circle(), c.points, modes)
     nodes_only = lfp.TwoLayer(2, "relu", a=lfp.Gaussian(0.0))  # E[s s'] alone: nothing else is trained
-    rates = lfp.spectrum(lfp.kernel(nodes_only), problem).rates
+    rates = lfp.spectrum(nodes_only, problem).rates
     every = jnp.concatenate([rates, rates[1:-1]])  # sine and cosine of each frequency but the first and the last
     laws = [lfp.RandomFeatures(m, c.rho, every) for m in c.nodes]
     once = jnp.ones(1)
@@ -86,10 +87,10 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Share learnt of each mode, one colour a number of nodes."""
-    fig, ax = plotting.figure(width=4.4, height=3.2)
-    for i, (colour, m) in enumerate(zip(plotting.mode_colours(len(c.nodes)), c.nodes, strict=True)):
+    fig, ax = plots.figure(width=4.4, height=3.2)
+    for i, (colour, m) in enumerate(zip(plots.mode_colours(len(c.nodes)), c.nodes, strict=True)):
         mean = data.training.values[:, i].mean(axis=0)
-        ax.plot(data.mode, mean, plotting.MARKERS[i] + "-", ms=4, color=colour, label=f"m = {m / c.points:g} n")
+        ax.plot(data.mode, mean, plots.MARKERS[i] + "-", ms=4, color=colour, label=f"m = {m / c.points:g} n")
         ax.plot(data.mode, data.theory[i], color="black", lw=1.1, ls=(0, (4, 2)), label="law" if i == 0 else None)
     ax.plot(data.mode, data.infinite, color="0.6", ls=":", label="m infinite")
     ax.set(xlabel="mode k", ylabel="share of the mode that is learnt", ylim=(0, 1.05))

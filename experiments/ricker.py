@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting, trials
-from lfp.activations import Activation
-from lfp.experiment import Gate, Stage
+from lfp import Activation
+from lfp.figures import plots
+from lfp.harness import experiment, trials
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Overview, arXiv 2201.07395"
 PREDICTED = "steps to a tenth of each mode for two widths of the activation"
@@ -51,7 +52,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
         rates = lfp.spectrum(dense, problem).rates
         law = lfp.GradientDescent(c.relative_lr / float(rates.max()))
         steps = trials.looks(float(rates[max(c.modes)]), law.lr)
-        arrays |= trials.trial(f"width{a:g}", problem, network, law, steps, stage, seeds=c.seeds, dense=dense)
+        arrays |= trials.trial(f"width{a:g}", network, problem, law, steps, stage, seeds=c.seeds, dense=dense)
     return arrays
 
 
@@ -90,6 +91,6 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Theory over training, one panel a width."""
-    fig, axes = plotting.figure(columns=2, width=7.0, height=3.2)
+    fig, axes = plots.figure(columns=2, width=7.0, height=3.2)
     trials.draw(axes, data, {f"width{a:g}": f"Ricker activation, a = {a:g}" for a in (c.wide, c.narrow)})
     return fig

@@ -2,23 +2,23 @@
 
 `python experiments/verdict.py run --seed 1 --count 60 --out runs` predicts and trains, one file a configuration.
 `check --folder runs` compares forecasts and measurements. `calibrate --folder others` fits the law of laziness to runs
-of other seeds and writes lfp/calibration.json.
+of other seeds and writes lfp/prediction/calibration.json.
 """
 
 import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 
 import lfp
-from lfp import plotting
-from lfp.forecast import CALIBRATION, HOLDS_BELOW, Forecast, forecast_of_networks, has_kink, response
-from lfp.probes import probe
-from lfp.problems import Problem
-from lfp.trajectory import parts
+from lfp import Forecast, Problem, probe
+from lfp.figures import plots
+from lfp.measure.trajectory import parts
+from lfp.prediction.forecast import CALIBRATION, HOLDS_BELOW, forecast_of_networks, has_kink, response
 
 ACTIVATIONS = ("relu", "tanh", "erf", "gelu", "sin")
 SEEDS = 5
@@ -73,10 +73,10 @@ def measure(c: Config) -> dict:
     """Predict, train, compare."""
     began = time.perf_counter()
     problem, network = build(c)
-    rates = lfp.spectrum(lfp.kernel(network), problem)
+    rates = lfp.spectrum(network, problem)
     law = lfp.GradientDescent(c.relative_lr / float(rates.rates.max()))
     looks, ensemble = lfp.log_steps(c.steps, 50), {"seeds": SEEDS, "seed": c.seed}
-    prediction = lfp.predict(problem, network, looks, law, infinite=rates, **ensemble)
+    prediction = lfp.predict(network, problem, law, looks, infinite=rates, **ensemble)
     training = lfp.train(network, problem, law, looks, **ensemble).trajectory
     report = lfp.compare(prediction, training)
     spread = probe(prediction.band, problem).spread()
@@ -165,6 +165,21 @@ def _drift_constants(kind: str, runs: list[dict]) -> dict:
     return {"growth": growth, "scatter": round(float(scatter), 2)}
 
 
+def picture(axes: Any, expected: np.ndarray, measured: np.ndarray) -> None:
+    """Measured against forecast D_sup, one bar a run from the 5 to the 95 % quantile; orange where it fell outside."""
+    inside = (expected[:, 0] <= measured) & (measured <= expected[:, 2])
+    for colour, some, label in (("C0", inside, "inside"), ("C1", ~inside, "outside")):
+        low, middle, high = expected[some].T
+        bars = [middle - low, high - middle]
+        axes.errorbar(middle, measured[some], xerr=bars, fmt="o", ms=3, lw=0.8, color=colour, label=label)
+    ends = [0.5 * min(measured.min(), expected.min()), 2 * max(measured.max(), expected.max())]
+    axes.plot(ends, ends, color="0.4", lw=0.8, ls="--")
+    axes.axhline(HOLDS_BELOW, color="0.7", lw=0.8)
+    axes.axvline(HOLDS_BELOW, color="0.7", lw=0.8)
+    axes.set(xscale="log", yscale="log", xlabel="D_sup forecast before training", ylabel="D_sup measured")
+    axes.legend(loc="upper left", fontsize=7)
+
+
 def check(folder: Path) -> bool:
     """Coverage of the intervals that the shipped constants give, and how often the verdict was forecast right."""
     runs = read(folder)
@@ -181,9 +196,9 @@ def check(folder: Path) -> bool:
     print(f"a mode's inside its own: {((modes[:, 0] <= modes[:, 3]) & (modes[:, 3] <= modes[:, 2])).mean():.3f}")
     print(f"median ratio of the ends: {np.median(ends[:, 2] / ends[:, 0]):.2f} (gate 4)")
     print(f"verdict right: {right:.3f} (gate .95); the majority guessed: {max(holds.mean(), 1 - holds.mean()):.3f}")
-    with plotting.style():
-        fig, axes = plotting.figure(width=4.6, height=3.6)
-        plotting.plot_forecasts(axes, ends, measured, HOLDS_BELOW)
+    with plots.style():
+        fig, axes = plots.figure(width=4.6, height=3.6)
+        picture(axes, ends, measured)
         fig.savefig(folder / "verdict.png")
     return bool(inside.mean() >= 0.9 and np.median(ends[:, 2] / ends[:, 0]) <= 4 and right >= 0.95)
 

@@ -11,8 +11,9 @@ import jax
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Walsh-Hadamard regulariser, arXiv 2305.09779"
 PREDICTED = "what is left of the Walsh function of each degree at every step"
@@ -43,9 +44,9 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     modes = [2**k - 1 for k in c.degrees]  # the first k coordinates
     x, y = cube.points(), np.asarray(cube.synthesise(np.isin(np.arange(2**c.dim), modes).astype(float)))
     network = lfp.TwoLayer(c.width, alpha=c.alpha)
-    rates = lfp.grid_rates(jax.jit(lfp.kernel(network)), cube)
+    rates = lfp.spectra.grid_rates(jax.jit(lfp.kernel(network)), cube)
     law, steps = lfp.HeavyBall(2 / float(rates.max()), c.mu), lfp.log_steps(c.steps, 80)
-    data, dims = lfp.merge(x, y), ("seed", "step", "degree")
+    data, dims = lfp.domains.merge(x, y), ("seed", "step", "degree")
     waves = np.stack([np.prod(np.sign(x[:, :k]), axis=1) for k in c.degrees], axis=1)
     own = [lfp.extend(lfp.kernel_at_start(network, c.dim, seed), data).follow(law, steps, x) for seed in range(c.seeds)]
     arrays: experiment.Arrays = {
@@ -81,9 +82,9 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """What is left by degree."""
-    fig, ax = plotting.figure(width=4.2, height=3.0)
+    fig, ax = plots.figure(width=4.2, height=3.0)
     steps = data.step.values[1:]
-    for i, colour in enumerate(plotting.mode_colours(len(c.degrees))):
+    for i, colour in enumerate(plots.mode_colours(len(c.degrees))):
         for row in data.training.values[:, 1:, i]:
             ax.plot(steps, row, color=colour, lw=0.8, alpha=0.5)
         ax.plot([], [], color=colour, label=str(c.degrees[i]))

@@ -13,8 +13,9 @@ import jax
 import numpy as np
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Distributions of increasing complexity, arXiv 2211.11567"
 PREDICTED = "test loss on the real data of a network trained on each clone; the steps at which clones part from it"
@@ -55,7 +56,7 @@ def orders(c: Config) -> range:
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """Theory of the population; training on samples of every clone."""
     cube, network = lfp.Hypercube(c.dim), lfp.TwoLayer(c.width, alpha=c.alpha)
-    rates = lfp.grid_rates(jax.jit(lfp.kernel(network)), cube)
+    rates = lfp.spectra.grid_rates(jax.jit(lfp.kernel(network)), cube)
     law, steps = lfp.GradientDescent(1 / float(rates.max())), lfp.log_steps(c.steps, 100)
     learned = np.asarray(law.learned(rates, steps))
     real, degrees = coefficients(c), cube.degrees()
@@ -115,9 +116,9 @@ def check(data: Any, c: Config) -> list[Gate]:
 
 def plot(data: Any, c: Config) -> Any:
     """Test loss of the clones over the steps."""
-    fig, ax = plotting.figure(width=4.2, height=3.0)
+    fig, ax = plots.figure(width=4.2, height=3.0)
     steps, names = data.step.values[1:], [f"degree <= {p}" for p in orders(c)[:-1]] + ["real data"]
-    for p, colour in enumerate(plotting.mode_colours(len(names))):
+    for p, colour in enumerate(plots.mode_colours(len(names))):
         ax.plot(steps, data.training.values[p].mean(axis=0)[1:], color=colour, lw=1.8, label=names[p])
         ax.plot(steps, data.theory.values[p, 1:], color="black", lw=1, ls=(0, (4, 2)))
     ax.plot([], [], color="black", lw=1, ls=(0, (4, 2)), label="theory")

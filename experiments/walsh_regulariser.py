@@ -16,8 +16,9 @@ import numpy as np
 import optax
 
 import lfp
-from lfp import experiment, plotting
-from lfp.experiment import Gate, Stage
+from lfp.figures import plots
+from lfp.harness import experiment
+from lfp.harness.experiment import Gate, Stage
 
 PAPER = "Walsh-Hadamard regulariser, arXiv 2305.09779"
 PREDICTED = "nothing (measured only): R^2 on the points left out, error by degree"
@@ -168,7 +169,7 @@ def check(data: Any, c: Config) -> list[Gate]:
 def plot(data: Any, c: Config) -> Any:
     """R^2 over the steps for every cube; error by degree at the end where the cube is known."""
     rows = len(c.cases) // 2 + 1
-    fig, axes = plotting.figure(columns=2, rows=rows, width=6.8, height=2.7 * rows)
+    fig, axes = plots.figure(columns=2, rows=rows, width=6.8, height=2.7 * rows)
     axes = np.ravel(axes)
     for i, colour in enumerate(("#D55E00", "#0072B2")):
         label = "HashWH" if c.strengths[i] else "no penalty"

@@ -1,11 +1,11 @@
-"""Input checks: every slip of a user becomes an `InputError` that names argument, value and what is allowed."""
+"""Input checks: every slip of a user becomes an `InputError` that names argument, value and what is allowed.
 
-import difflib
+Commands check their settings by these before anything dear is imported: no numpy and no jax at the top.
+"""
+
+import math
 from collections.abc import Iterable
-
-import numpy as np
-from jax.core import Tracer
-from jax.typing import ArrayLike
+from typing import Any
 
 
 class InputError(ValueError):
@@ -17,6 +17,8 @@ def choice(name: str, value: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     if value in names:
         return value
+    import difflib
+
     near = difflib.get_close_matches(str(value), names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     msg = f"{name}={value!r} is unknown{hint}; allowed: {', '.join(names)}"
@@ -33,7 +35,7 @@ def integer(name: str, value: int, minimum: int) -> int:
 
 def positive(name: str, value: float) -> float:
     """Return `value` if it is finite and above zero."""
-    if not (np.isfinite(value) and value > 0):
+    if not (math.isfinite(value) and value > 0):
         msg = f"{name}={value!r} must be a finite number > 0"
         raise InputError(msg)
     return value
@@ -41,14 +43,16 @@ def positive(name: str, value: float) -> float:
 
 def nonnegative(name: str, value: float) -> float:
     """Return `value` if it is finite and not below zero."""
-    if not (np.isfinite(value) and value >= 0):
+    if not (math.isfinite(value) and value >= 0):
         msg = f"{name}={value!r} must be a finite number >= 0"
         raise InputError(msg)
     return value
 
 
-def finite(name: str, array: np.ndarray) -> np.ndarray:
-    """Return `array` if it holds no NaN and no infinity; else name the first bad entry."""
+def finite(name: str, array: Any) -> Any:
+    """Return a NumPy array if it holds no NaN and no infinity; else name the first bad entry."""
+    import numpy as np
+
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         where = tuple(int(i) for i in bad[0])
@@ -59,7 +63,10 @@ def finite(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def concrete(name: str, array: ArrayLike) -> None:
-    """`finite` for what is not traced by JAX; what is cannot be looked at."""
+def concrete(name: str, array: Any) -> None:
+    """`finite` for an array that JAX does not trace; a traced one has no values to look at."""
+    import numpy as np
+    from jax.core import Tracer
+
     if not isinstance(array, Tracer):
         finite(name, np.asarray(array))

@@ -6,7 +6,9 @@ import sys
 import jax
 import numpy as np
 
-from lfp import TwoLayer, kernel_product, largest_rates, network_product
+from lfp import TwoLayer
+from lfp.kernels import kernel_product, network_product
+from lfp.spectra import largest_rates
 from tests.helpers import arc_cosine_ntk
 
 

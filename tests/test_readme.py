@@ -1,23 +1,30 @@
-"""The README's Python is run, and its links lead somewhere."""
+"""The pages are true: Python runs, commands are understood, links lead somewhere, the API is whole."""
 
+import ast
+import inspect
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import lfp
+from lfp.commands import cli
 
 ROOT = Path(__file__).parent.parent
 LONE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "experiments" / "README.md"]
 PAGES = [*LONE, *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     """Every relative link and picture exists."""
     for target in re.findall(r"\]\(([\w./:-]+\.\w+)\)", page.read_text()):
         assert "://" in target or (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_blocks_run(page):
     """As a reader would paste them, one after the other, warnings as errors."""
     names: dict[str, object] = {}
@@ -31,19 +38,32 @@ def test_overlay_takes_at_most_fifteen_lines():
     assert len([line for line in block.splitlines() if line.strip()]) <= 15
 
 
-def test_every_public_name_has_an_example():
-    """Docstrings of what `import lfp` offers, and of the functions of its modules, hold one that the doctests run."""
-    import importlib
-    import inspect
-    import pkgutil
+def public() -> dict[str, Any]:
+    """What `import lfp` offers, and what its toolboxes do, by the place where it is defined."""
+    modules = [lfp, *(getattr(lfp, path.parent.name) for path in (ROOT / "lfp").glob("*/__init__.py"))]
+    faces = [(module, ast.parse(Path(str(module.__file__)).read_text())) for module in modules]
+    names = [
+        (m, node.module, a.asname)
+        for m, tree in faces
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for a in node.names
+        if a.asname
+    ]
+    return {f"{home}.{name}": getattr(module, name) for module, home, name in names}
 
-    import lfp
 
-    missing = []
-    for info in pkgutil.iter_modules(lfp.__path__):
-        module = importlib.import_module(f"lfp.{info.name}")
-        for name, thing in vars(module).items():
-            own = getattr(thing, "__module__", "") == module.__name__
-            if own and inspect.isfunction(thing) and not name.startswith("_") and not info.name.startswith("_"):
-                missing += [f"{info.name}.{name}"] * (">>>" not in (thing.__doc__ or ""))
+def test_every_public_function_has_an_example():
+    """One that the doctests run."""
+    missing = [name for name, thing in public().items() if inspect.isfunction(thing) and ">>>" not in thing.__doc__]
     assert not missing, missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_command_lines_are_understood(page):
+    """Options and words of every `lfp ...` of a code block or between backticks; nothing is run."""
+    text = page.read_text().replace("...`", "`")
+    for line in re.findall(r"^(?: {4})?(lfp .*)$|`(lfp [a-z]+ [^`]*)`", text, re.M):
+        words = shlex.split("".join(line), comments=True)[1:]
+        if not {"NAME", "--help"} & set(words):
+            assert callable(cli._parse(words)), line

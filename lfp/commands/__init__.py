@@ -1,0 +1,1 @@
+"""Commands: settings in, a folder out."""

@@ -1,0 +1,196 @@
+"""The main job: predict, train, overlay. Settings in, a folder of results out."""
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Int
+
+from lfp import _checks, _files
+from lfp.commands.options import NTK, Overlay, given, numbers
+from lfp.domains.line import Line
+from lfp.domains.named import domain
+from lfp.domains.problems import Problem, problem, sum_of_modes
+from lfp.domains.tables import read_csv
+from lfp.figures import plots
+from lfp.figures.budget import draw_budget
+from lfp.measure.probes import PROBES, FilterProbe, Probe
+from lfp.measure.trajectory import Trajectory, log_steps, save
+from lfp.networks.mlp import MLP
+from lfp.networks.network import Network, kernel
+from lfp.networks.two_layer import TwoLayer
+from lfp.neurons.distributions import DISTRIBUTIONS
+from lfp.optimisers.law import Law
+from lfp.optimisers.recipe import Recipe
+from lfp.prediction.prediction import Prediction, predict
+from lfp.prediction.report import Report, compare, kernel_drift
+from lfp.prediction.theory import Ground, Theory, refuse, theory_of
+from lfp.spectra.on_points import Spectrum
+from lfp.training.loop import Progress, train
+
+
+class Task(NamedTuple):
+    """What the settings ask for."""
+
+    network: Network
+    problem: Problem
+    law: Law
+    steps: Int[np.ndarray, " t"]
+    theory: Theory
+    probe: Probe
+    ensemble: dict[str, Any]
+    """seeds, seed and dtype"""
+    infinite: Spectrum | None
+    """Rates at infinite width; None under Adam, which does not ask for them."""
+
+
+def build(s: Overlay, say: Callable[[str], None]) -> Task:
+    """Everything that the settings name: no other function of this command sees them."""
+    s.check()
+    data, network = build_problem(s, say), build_network(s)
+    ensemble = {"seeds": s.seeds, "seed": s.seed, "dtype": jnp.float64 if s.x64 else jnp.float32}
+    probe = build_probe(s, data)
+    options = given(s, ("momentum", "batch_size"))
+    recipe = Recipe(s.optimizer, schedule=s.schedule, weight_decay=s.weight_decay, **options)
+    largest = 1.0
+    theory, kind = theory_of(s.theory), recipe.law(1.0, s.steps, len(data.t))
+    refuse(theory, network, kind, len(data.t))
+    ground = Ground(network, data, kind, **{**ensemble, "seeds": 1})
+    if kind.batched:
+        diagonal = np.diag(kernel(network)(jnp.asarray(data.x), None))
+        largest = float((len(data.t) * data.weights * diagonal).max())
+    rate, size = float(ground.reference.rates.max()), (s.steps, len(data.t), largest)
+    limit = recipe.law(1.0, *size).largest_stable_lr(rate)
+    law = recipe.law(min(1 / rate, limit / 2) if s.lr is None else s.lr, *size)
+    if law.lr >= limit and not s.allow_divergence:
+        msg = f"lr={law.lr:g} is beyond the limit of stability; allowed: below {limit:.6g} (or --allow-divergence)"
+        raise _checks.InputError(msg)
+    looks, infinite = log_steps(s.steps, s.snapshots), ground.infinite if kind.exact else None
+    return Task(network, data, law, looks, theory, probe, ensemble, infinite)
+
+
+def build_problem(s: Overlay, say: Callable[[str], None]) -> Problem:
+    """The data, read or made."""
+    where = domain(s.domain or ("line" if s.data else "circle"))
+    modes = None if s.modes is None else numbers("modes", s.modes)
+    if s.data is None:
+        return sum_of_modes(where, s.points, modes or range(1, 8), s.amplitude)
+    table = read_csv(s.data)
+    if table.shape[1] != 2:
+        msg = f"data={str(s.data)!r} has {table.shape[1]} columns; allowed: 2 (x, y)"
+        raise _checks.InputError(msg)
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    if s.subsample is not None:
+        table = table[np.unique(np.linspace(0, len(table), s.subsample, endpoint=False).astype(int))]
+    t = table[:, 0]
+    count = len(np.unique(t))
+    if count < len(t):
+        say(f"{len(t) - count} repeated x merged with weights")
+    where = Line.over(t) if isinstance(where, Line) else where
+    modes = modes or range(1, max(2, min(9, (count - 1) // 2 + 1)))
+    return problem(where, t, s.amplitude * table[:, 1], modes, name=Path(s.data).name)
+
+
+def build_network(s: Overlay) -> Network:
+    """The network, in the one scaling or the other."""
+    if s.scaling == "ntk":
+        return MLP(s.width, s.depth, s.activation, alpha=s.alpha, **given(s, NTK))
+    make = DISTRIBUTIONS[s.distribution or "gaussian"]
+    a, w, b = (make(1.0 if scale is None else scale) for scale in (s.sigma_a, s.sigma_w, s.sigma_b))
+    return TwoLayer(s.width, s.activation, a, w, b, s.alpha)
+
+
+def build_probe(s: Overlay, data: Problem) -> Probe:
+    """The probe that takes theory and training apart."""
+    if s.probe != FilterProbe.name:
+        return PROBES[s.probe]()
+    middle = np.sqrt(max(int(data.modes[0]), 1) * max(int(data.modes[-1]), 1))
+    return FilterProbe((round(middle),) if s.cutoffs is None else tuple(numbers("cutoffs", s.cutoffs)))
+
+
+def run(
+    s: Overlay,
+    out: str | Path,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Predict, store the prediction (theory.nc is closed before the first step), train, compare, draw: result.json.
+
+    Settings that cannot be run are refused before anything is written; a run that is resumed goes on bit for bit.
+    """
+    began = time.perf_counter()
+    network, data, law, looks, theory, probe, ensemble, infinite = build(s, say)
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always")
+        quality = probe.quality(data)
+    for remark in remarks:
+        say(str(remark.message))
+    _files.refuse_taken(out, asdict(s), force=force)
+    prediction = predict(network, data, law, looks, theory=theory, infinite=infinite, probe=probe, **ensemble)
+    folder = _files.claim(out, asdict(s), force=force, resume=resume)
+    kept = folder / _files.CHECKPOINT
+    save(folder / "theory.nc", prediction.to_xarray())
+    trained = train(prediction, progress=progress, checkpoint_file=kept, resume=resume)
+    report = compare(prediction, trained)
+    drift = kernel_drift(network, trained.start, trained.end, data.x)
+    save(folder / "curves.nc", curves(prediction, trained.trajectory))
+    if len(trained.trajectory.steps) > 1:  # interrupted at once: nothing to draw
+        draw(folder, prediction, trained.trajectory, report)
+    result = {
+        **{key: getattr(report, key) for key in ("verdict", "forecast", "reason", "modes", "d_sup", "laziness")},
+        "d_sup_expected": None if report.expected is None else report.expected.largest.tolist(),
+        "kernel_drift": drift,
+        "budget": report.budget(),
+        "probe": {"name": probe.name, **quality},
+        "lr": float(law.lr),
+        "steps": int(trained.trajectory.steps[-1]),
+        "interrupted": trained.interrupted,
+        "seconds": round(time.perf_counter() - began, 2),
+    }
+    result = _files.write_result(folder, result)
+    if not trained.interrupted:
+        kept.unlink(missing_ok=True)
+    return result
+
+
+def curves(prediction: Prediction, training: Trajectory) -> Any:
+    """The measurement beside the prediction, labelled: what the pictures are drawn from."""
+    last, measured = prediction.probe(training, prediction.problem).labelled()
+    theory = prediction.to_xarray().rename(run="theory_run", step="theory_step", f="f_theory")
+    return theory.rename(remaining="remaining_theory").assign(
+        step=training.steps,
+        run=np.arange(len(training.values)),
+        f_training=(("run", "step", "point"), training.values),
+        remaining_training=(("run", "step", "mode", last), measured),
+    )
+
+
+def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Report) -> None:
+    """The four pictures: modes over steps, heat map, snapshots of the function, budget of the error."""
+    data, probe = prediction.problem, prediction.probe
+    theory, measured = (probe(one, data) for one in (prediction.theory, training))
+    band = None if prediction.band is None else probe(prediction.band, data)
+    looks = np.unique(np.linspace(len(training.steps) / 3, len(training.steps) - 1, 4).astype(int))
+    with plots.style():
+        fig, axes = plots.figure()
+        plots.plot_modes(axes, theory, measured, band)
+        _files.save_figure(fig, folder, "overlay")
+        fig, axes = plots.figure(columns=2, width=6.4, height=3.0)
+        plots.plot_heat(axes, theory, measured)
+        _files.save_figure(fig, folder, "heatmap")
+        fig, axes = plots.figure(columns=len(looks), width=7.0, height=2.6)
+        theory_f, training_f = (one.mean()[looks] for one in (prediction.theory, training))
+        axes = list(np.atleast_1d(axes))
+        steps = training.steps[looks]
+        plots.plot_snapshots(axes, data.t, data.y, theory_f, training_f, steps, data.domain.label)
+        _files.save_figure(fig, folder, "snapshots")
+    labels = [str(row["mode"]) for row in report.modes]
+    draw_budget(folder, prediction.name, [(measured.noun, report.modes, labels)])

@@ -1,0 +1,189 @@
+"""The LFP equation for data from a file: settings in, a folder of results out. No network is trained."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Complex, Float
+
+from lfp import _checks, _files
+from lfp.commands.options import Solve, given, numbers
+from lfp.domains.images import read_image
+from lfp.domains.problems import Points, merge
+from lfp.domains.tables import read_csv
+from lfp.equation.operator import Operator
+from lfp.equation.products import Product, choose, dense
+from lfp.equation.propagators import Exact, Krylov, Method
+from lfp.equation.solution import Solution
+from lfp.equation.solver import LARGEST_EXACT, evolve
+from lfp.figures import plots
+from lfp.measure.trajectory import labelled, parts, save
+from lfp.neurons.distributions import DISTRIBUTIONS, Gaussian
+from lfp.numerics.krylov import largest_rate
+from lfp.spectra.on_points import refuse_dense
+
+
+class Task(NamedTuple):
+    """What the settings ask for."""
+
+    operator: Operator
+    data: Points
+    method: Method
+    product: Product
+    treatment: str
+    times: Float[np.ndarray, " t"]
+    test: Float[np.ndarray, "m d"]
+    frequencies: Float[np.ndarray, " f"]
+    side: int | None
+    """Pixels per side of an image."""
+
+
+def build(s: Solve, say: Callable[[str], None]) -> Task:
+    """Everything that the settings name: no other function of this command sees them."""
+    s.check()
+    rows = read_data(s)
+    data = merge(*rows)
+    if len(data.x) < len(rows[0]):
+        say(f"{len(rows[0]) - len(data.x)} repeated x merged with weights")
+    x = data.x
+    operator = build_operator(s, x.shape[1])
+    exact = s.method == "exact" or (s.method == "auto" and len(x) <= LARGEST_EXACT)
+    method = Exact() if exact else Krylov(**given(s, ("tolerance",)))
+    part = "finite" if s.treatment == "finite" else "lfp"
+    if isinstance(method, Exact):
+        refuse_dense(len(x))
+        product = dense(operator, x, part=part)
+    else:
+        product = choose(operator, x, part=part, tolerance=method.tolerance)
+    side = None if s.image is None else round(len(x) ** 0.5)
+    times, test, xi = _times(s, product, data.weights), _test(s, x), _frequencies(s, x, side)
+    if operator.transform.periodic:
+        say(f"activation={s.activation!r} has no transform: F[h] is left out")
+        xi = xi[:0]
+    return Task(operator, data, method, product, s.treatment, times, test, xi, side)
+
+
+def build_operator(s: Solve, dim: int) -> Operator:
+    """The operator of the settings."""
+    biases = DISTRIBUTIONS[s.distribution](s.sigma_b)
+    return Operator(s.activation, Gaussian(s.sigma_a), Gaussian(s.sigma_w), biases, dim)
+
+
+def read_data(s: Solve) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
+    """Points and targets: the rows of a file, or the pixels of an image, in float64."""
+    if s.image is None:
+        table = read_csv(str(s.data))
+        return table[:, :-1], table[:, -1]
+    pixels = read_image(s.image, 256 if s.size is None else s.size)
+    axis = (2 * np.arange(len(pixels)) + 1) / len(pixels) - 1
+    down, across = np.meshgrid(-axis, axis, indexing="ij")
+    return np.stack([across.ravel(), down.ravel()], axis=1), pixels.ravel()
+
+
+def run(s: Solve, out: str | Path, *, force: bool = False, say: Callable[[str], None] = print) -> dict[str, Any]:
+    """Solve and draw: result.json. Settings that cannot be run are refused before anything is written."""
+    began = time.perf_counter()
+    operator, data, method, product, treatment, times, test, xi, side = build(s, say)
+    x, y = data.x, np.asarray(data.y)
+    _files.refuse_taken(out, asdict(s), force=force)
+    solution = evolve(operator, data, times, method=method, product=product, treatment=treatment)
+    folder = _files.claim(out, asdict(s), force=force)
+    name = f"{type(method).__name__.lower()}, {solution.product}"
+    error = float(solution.error.max())
+    remark = ""
+    if isinstance(method, Krylov) and error > method.tolerance:
+        remark = f", above the tolerance {method.tolerance:g}: more products or earlier times are needed"
+    say(f"{len(x)} points in {x.shape[1]} d by {name}; error estimate {error:.1e}{remark}")
+    values = solution.residual + y[None, :] if test is x else solution.at(test)
+    curves = labelled(
+        {"time": times, "frequency": xi, "part": ["re", "im"]},
+        residual=(("time", "sample"), solution.residual),
+        h=(("time", "test"), values),
+        spectrum=(("time", "frequency", "part"), parts(_along(solution, xi))),
+        x=(("sample", "input"), solution.x),
+        x_test=(("test", "input"), test),
+    )
+    save(folder / "curves.nc", curves)
+    draw(folder, x, y, curves, side)
+    result = {
+        "method": name,
+        "products": int(solution.products.max()),
+        "error_estimate": error,
+        "fp_norm": [float(v) for v in solution.norm],
+        "times": [float(t) for t in times],
+        "rms_residual": [float(v) for v in jnp.sqrt((solution.residual**2) @ solution.weights)],
+        "seconds": round(time.perf_counter() - began, 2),
+    }
+    return _files.write_result(folder, result)
+
+
+def draw(folder: Path, x: np.ndarray, y: np.ndarray, curves: Any, side: int | None = None) -> None:
+    """h over x, or as images, at the times; |F[h]| over frequency and time."""
+    times, h = curves.time.values, curves.h.values
+    looks = np.unique(np.linspace(0, len(times) - 1, 5).astype(int))
+    titles = ["target", *(_time(t) for t in times[looks])]
+    with plots.style():
+        if x.shape[1] == 2:
+            fig, axes = plots.figure(columns=len(titles), width=1.5 * len(titles), height=1.9)
+            if side is None:
+                plots.plot_maps(list(axes), [(x, y), *((curves.x_test.values, h[i]) for i in looks)], titles)
+            else:
+                plots.plot_images(list(axes), [y.reshape(side, side), *h[looks].reshape(-1, side, side)], titles)
+            _files.save_figure(fig, folder, "profiles")
+        elif x.shape[1] == 1:
+            fig, axes = plots.figure()
+            plots.plot_profiles(axes, x[:, 0], y, curves.x_test.values[:, 0], h, [_time(t) for t in times])
+            _files.save_figure(fig, folder, "profiles")
+        size = np.hypot(*np.moveaxis(curves.spectrum.values, -1, 0))
+        shown = np.isfinite(times) & (times > 0)
+        if shown.sum() > 1 and len(curves.frequency) > 1:
+            fig, axes = plots.figure()
+            plots.plot_spectrum(axes, curves.frequency.values, times[shown], size[shown])
+            _files.save_figure(fig, folder, "spectrum")
+
+
+def _times(s: Solve, product: Product, weights: np.ndarray) -> Float[np.ndarray, " t"]:
+    if s.times is not None:
+        return np.array(numbers("times", s.times, float, increasing=True))
+    root, start = jnp.sqrt(weights), np.random.default_rng(0).normal(size=len(weights))
+    rate = float(largest_rate(lambda v: root * product(root * v), jnp.asarray(start))[0])
+    return 10.0 ** (np.ceil(-np.log10(rate)) + np.arange(9))
+
+
+def _test(s: Solve, x: np.ndarray) -> Float[np.ndarray, "m d"]:
+    if s.test is not None:
+        table = read_csv(s.test, least=1)
+        if table.shape[1] != x.shape[1]:
+            msg = f"test={str(s.test)!r} has {table.shape[1]} columns; allowed: {x.shape[1]}, the coordinates"
+            raise _checks.InputError(msg)
+        return table
+    if s.image is not None or x.shape[1] > 2:
+        return x
+    count = 512 if x.shape[1] == 1 else 64
+    axes = [np.linspace(low, high, count) for low, high in zip(x.min(0), x.max(0), strict=True)]
+    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+
+def _frequencies(s: Solve, x: np.ndarray, side: int | None) -> Float[np.ndarray, " f"]:
+    if s.frequencies is not None:
+        return np.array(numbers("frequencies", s.frequencies, float, increasing=True))
+    extent = float(np.ptp(x[:, 0])) or 1.0
+    across = side or len(np.unique(x[:, 0]))
+    return np.arange(1, max(2, min(64, across // 2))) / (2 * extent)
+
+
+def _along(solution: Solution, xi: np.ndarray) -> Complex[np.ndarray, "t f"]:
+    """F[h] at frequencies along x1."""
+    if not len(xi):
+        return np.zeros((len(solution.times), 0), complex)
+    along = np.zeros((len(xi), solution.x.shape[1]))
+    along[:, 0] = xi
+    return np.asarray(solution.transform(along))
+
+
+def _time(t: float) -> str:
+    return "t = inf" if np.isinf(t) else f"t = {t:.3g}"

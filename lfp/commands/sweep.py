@@ -1,0 +1,188 @@
+"""Overlays over a grid of settings: one folder each, the layers of the error against what was swept."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lfp import _checks, _files
+from lfp.commands import overlay
+from lfp.commands.options import Overlay, allowed
+from lfp.figures import plots
+from lfp.figures.budget import averages, draw_budget
+from lfp.prediction.theory import layers
+from lfp.training.loop import Progress
+
+MEASURED = (*layers(), "d_sup")
+
+
+def grid(base: Overlay, swept: Sequence[str]) -> list[tuple[dict[str, Any], Overlay]]:
+    """Every combination of the values, given as `name=value,value,...`, with the settings that it makes."""
+    axes: dict[str, list[Any]] = {}
+    types = allowed(type(base))
+    for text in swept:
+        name, equals, values = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            msg = f"sweep={text!r} cannot be read; allowed: name=value,value"
+            raise _checks.InputError(msg)
+        _checks.choice("sweep", name, [known for known, kind in types.items() if kind not in (bool, Path)])
+        axes[name] = [_value(name, value, types[name]) for value in values.split(",")]
+    flat = [len(values) != len(set(values)) for values in axes.values()]
+    if not swept or len(axes) < len(swept) or any(flat):
+        msg = f"sweep={' '.join(swept)!r} names a setting or a value twice; allowed: each once"
+        raise _checks.InputError(msg)
+    points = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    return [(values, replace(base, **values)) for values in points]
+
+
+def run(
+    base: Overlay,
+    swept: Sequence[str],
+    out: str | Path,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Run every overlay of a grid that is not there yet, each in its own folder; then the table and the picture.
+
+    Any number of processes or hosts may run the same command on one `out`: each takes what no other has begun. What
+    a killed one left unfinished is run again.
+
+    Returns:
+        What result.json holds: `points`, one a configuration; `slopes` of log layer against the log of each setting
+        and their standard errors, `slope_errors`; `missing`, the number of configurations that other processes have
+        not finished.
+    """
+    folder, points = Path(out), grid(base, swept)
+    for _, point in points:  # what cannot be built is refused before anything is run
+        point.check()
+        overlay.build_network(point)
+    settings = {"sweep": list(swept), **asdict(base)}
+    _files.claim(folder, settings, force=force)
+    for number, (values, point) in enumerate(points, 1):
+        place = folder / _name(values)
+        with _lock(place) as free:
+            done = _finished(place, point)
+            remark = (": there already" if done else "") if free else ": another process has it"
+            say(f"{number}/{len(points)} {place.name}{remark}")
+            if remark:
+                continue
+            if overlay.run(point, place, force=force, progress=progress, say=say)["interrupted"]:
+                (place / "result.json").unlink()
+                raise KeyboardInterrupt
+    return _summary(folder, points)
+
+
+def _value(name: str, text: str, kind: Any) -> Any:
+    if isinstance(kind, tuple):
+        return _checks.choice(name, text, kind)
+    try:
+        return kind(text)
+    except ValueError:
+        msg = f"sweep={name}={text} is no {kind.__name__}; allowed: {name}=value,value"
+        raise _checks.InputError(msg) from None
+
+
+def _name(values: dict[str, Any]) -> str:
+    return ",".join(f"{name}={_text(value)}" for name, value in values.items())
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _finished(place: Path, settings: Overlay) -> bool:
+    return (place / "result.json").exists() and _files.settings_of(place) == _files.plain(asdict(settings))
+
+
+@contextlib.contextmanager
+def _lock(place: Path) -> Iterator[bool]:
+    """Whether this process alone works in the folder, as long as it lives: locks of the dead are forgotten."""
+    with place.with_name(f".{place.name}.lock").open("w") as file:
+        try:
+            import fcntl
+        except ImportError:  # no such locks on Windows: one process there
+            yield True
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def _summary(folder: Path, points: list[tuple[dict[str, Any], Overlay]]) -> dict[str, Any]:
+    """result.json and the picture, from the folders that are finished."""
+    done = [(values, folder / _name(values)) for values, point in points if _finished(folder / _name(values), point)]
+    rows = []
+    for values, place in done:
+        stored = json.loads((place / "result.json").read_text())
+        kept = {key: stored[key] for key in ("d_sup", "d_sup_expected", "laziness", "verdict", "forecast")}
+        rows.append({**values, **stored["budget"], **kept})
+    names = list(points[0][0])
+    fits = {"slopes": slopes(rows, names), "slope_errors": slope_errors(rows, names)}
+    result = _files.write_result(folder, {"points": rows, **fits, "missing": len(points) - len(rows)})
+    if rows:
+        with plots.style():
+            names = [name for name, value in points[0][0].items() if not isinstance(value, str)]
+            fig, axes = plots.figure(columns=max(1, len(names)), width=3.2 * max(1, len(names)), height=3.0)
+            plots.plot_layers(list(np.atleast_1d(axes)), rows, names, MEASURED)
+            _files.save_figure(fig, folder, "sweep")
+        _draw_budget(folder, points, rows)
+    return result
+
+
+def _draw_budget(folder: Path, points: list[tuple[dict[str, Any], Overlay]], rows: list[dict[str, Any]]) -> None:
+    """The stack over every setting, the mean of the other settings; of one theory only, for a stack is one way."""
+    theory = rows[0].get("theory", points[0][1].theory)
+    alike = [row for row in rows if row.get("theory", theory) == theory]
+    panels = []
+    for name in points[0][0]:
+        means = averages(alike, name)
+        panels.append((name.replace("_", " "), list(means.values()), [_text(value) for value in means]))
+    draw_budget(folder, theory, panels)
+
+
+def slopes(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Exponents of every layer in every swept number: log layer = c + sum_i p_i log x_i by least squares.
+
+    Words, seeds, settings with a 0 and settings of one value have no exponent.
+    """
+    return {layer: powers for layer, (powers, _) in _fits(rows, names).items()}
+
+
+def slope_errors(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Standard error of every exponent, from what the fit leaves; none where it has no row to spare."""
+    return {layer: errors for layer, (_, errors) in _fits(rows, names).items()}
+
+
+def _fits(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, tuple[dict[str, float], dict[str, float]]]:
+    """Exponents of every layer and their standard errors."""
+    fits = {}
+    for layer in MEASURED:
+        known = [row for row in rows if row.get(layer)]
+        numbers = [name for name in names if name != "seed" and _varies([row[name] for row in known])]
+        spare = len(known) - len(numbers) - 1
+        if numbers and spare >= 0:
+            design = np.column_stack([np.ones(len(known)), *(np.log([row[n] for row in known]) for n in numbers)])
+            logs = np.log([row[layer] for row in known])
+            powers = np.linalg.lstsq(design, logs, rcond=None)[0]
+            variance = np.linalg.pinv(design.T @ design).diagonal() * ((logs - design @ powers) ** 2).sum()
+            pairs = zip(numbers, powers[1:], np.sqrt(variance[1:] / max(spare, 1)), strict=True)
+            rounded = [(name, round(float(power), 4), round(float(error), 4)) for name, power, error in pairs]
+            errors = {name: error for name, _, error in rounded} if spare else {}
+            fits[layer] = {name: power for name, power, _ in rounded}, errors
+    return fits
+
+
+def _varies(values: list[Any]) -> bool:
+    """Whether these are two positive numbers or more."""
+    return len(set(values)) > 1 and all(isinstance(value, int | float) and value > 0 for value in values)

@@ -1,0 +1,95 @@
+"""Grey images as arrays: a file, one of the photographs that scikit-learn ships, handwritten digits."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lfp import _checks
+from lfp.domains.line import Line
+from lfp.domains.problems import Problem, problem
+
+SHIPPED = ("china", "flower")
+
+
+def read_image(name: str | Path, size: int) -> Float[np.ndarray, "size size"]:
+    """The middle square of an image as grey values, averaged to size x size, their mean removed.
+
+    Args:
+        name: an image file, or `china` or `flower`.
+        size: pixels per side, 2 or more.
+
+    Raises:
+        InputError: a file that is no image, a size below 2.
+
+    Example:
+        >>> read_image("china", 16).shape
+        (16, 16)
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    _checks.integer("size", size, 2)
+    if str(name) in SHIPPED:
+        from sklearn.datasets import load_sample_image
+
+        image = Image.fromarray(load_sample_image(f"{name}.jpg"))
+    else:
+        try:
+            image = Image.open(name)
+            image.load()
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else "not an image"
+            msg = f"image={str(name)!r} cannot be read: {why}; allowed: an image file, {', '.join(SHIPPED)}"
+            raise _checks.InputError(msg) from None
+    side = min(image.size)
+    left, top = ((whole - side) // 2 for whole in image.size)
+    box = (left, top, left + side, top + side)
+    values = np.asarray(image.convert("F").resize((size, size), Image.Resampling.BOX, box=box), np.float64) / 255
+    return values - values.mean()
+
+
+def read_digits(name: str = "digits") -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
+    """Handwritten digits as rows of pixels from 0 to 1, and what they show.
+
+    Args:
+        name: `digits`, 1797 images of 8 x 8 that scikit-learn ships; `mnist`, 70 000 of 28 x 28 from the network.
+
+    Raises:
+        InputError: an unknown name.
+
+    Example:
+        >>> x, shown = read_digits()
+        >>> x.shape, float(x.max()), sorted(set(shown.tolist())) == list(range(10))
+        ((1797, 64), 1.0, True)
+    """
+    from sklearn import datasets
+
+    if _checks.choice("name", name, ("digits", "mnist")) == "digits":
+        x, shown = datasets.load_digits(return_X_y=True)
+    else:
+        x, shown = datasets.fetch_openml("mnist_784", return_X_y=True, as_frame=False)
+    return np.asarray(x, np.float64) / np.max(x), np.asarray(shown, int)
+
+
+def scan_line(row: int = 100, n: int = 64) -> Problem:
+    """One row of the photograph `china.jpg` that scikit-learn ships: brightness along x, mean removed.
+
+    Args:
+        row: which row, 0 to 426.
+        n: number of pixels, averaged over equal blocks of the row.
+
+    Example:
+        >>> scan_line().y.shape
+        (64,)
+    """
+    from sklearn.datasets import load_sample_image
+
+    grey = load_sample_image("china.jpg").astype(np.float64).mean(axis=2) / 255
+    _checks.integer("row", row, 0)
+    if row >= len(grey) or not 2 <= n <= grey.shape[1]:
+        msg = f"row={row}, n={n} must lie in 0..{len(grey) - 1} and 2..{grey.shape[1]}"
+        raise _checks.InputError(msg)
+    edges = np.linspace(0, grey.shape[1], n + 1)
+    integral = np.interp(edges, np.arange(grey.shape[1] + 1), np.concatenate([[0], np.cumsum(grey[row])]))
+    y = np.diff(integral) / np.diff(edges)
+    return problem(Line(), Line().grid(n), y - y.mean(), np.arange(1, min(8, n // 2) + 1), name=f"china.jpg row {row}")

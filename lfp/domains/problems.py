@@ -1,0 +1,195 @@
+"""Problems: points and targets, on a domain with the modes to be followed, or on their own in any dimension."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float, Int
+
+from lfp import _checks
+from lfp._files import write_whole
+from lfp.domains.domain import Domain
+from lfp.numerics.fourier import analysis
+
+
+class Problem(eqx.Module):
+    """Data on a domain. Repeated points are merged: their mean, with their number as weight.
+
+    Args:
+        domain: `Circle()`, `Line()`.
+        t: coordinates, increasing, no two the same.
+        y: targets.
+        modes: modes to be followed, in cycles per period.
+        weights: share of the data at each point; they sum to 1.
+        name: what it is called in files.
+    """
+
+    domain: Domain
+    t: Float[np.ndarray, " n"]
+    y: Float[np.ndarray, " n"]
+    modes: Int[np.ndarray, " k"]
+    weights: Float[np.ndarray, " n"]
+    name: str = "data"
+
+    @property
+    def x(self) -> Float[np.ndarray, "n d"]:
+        """The points as the network sees them."""
+        return self.domain.embed(self.t)
+
+    @property
+    def turns(self) -> Float[np.ndarray, " n"]:
+        """The points in periods, t / P."""
+        return self.t / self.domain.period
+
+    @property
+    def frequencies(self) -> Float[np.ndarray, " k"]:
+        """The modes in cycles per unit of t."""
+        return self.modes / self.domain.period
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the points as columns x, y, as `lfp overlay --data` reads them."""
+        rows = "".join(f"{t!r},{y!r}\n" for t, y in zip(self.t.tolist(), self.y.tolist(), strict=True))
+        write_whole(path, f"x,y\n{rows}".encode())
+
+    def coefficients(self) -> Complex[np.ndarray, " k"]:
+        """c_k of the target."""
+        return analysis(self.turns, self.modes, self.weights) @ self.y
+
+
+class Points(eqx.Module):
+    """Data in any dimension, without a domain: what training and the LFP equation need.
+
+    Args:
+        x: points.
+        y: targets; a JAX array may be traced.
+        weights: share of the data at each point; they sum to 1. None for equal shares.
+
+    Example:
+        >>> Points(np.eye(2), np.ones(2)).weights.tolist()
+        [0.5, 0.5]
+    """
+
+    x: Float[np.ndarray, "n d"]
+    y: Float[Array | np.ndarray, " _n"]
+    weights: Float[np.ndarray, " _n"]
+
+    def __init__(self, x: Any, y: Any, weights: Any = None) -> None:
+        self.x, self.y = np.asarray(x), y  # y alone may be traced
+        self.weights = np.full(len(x), 1 / len(x)) if weights is None else np.asarray(weights)
+
+
+def merge(
+    x: Float[np.ndarray, "n d"],
+    y: Float[Array | np.ndarray, " _n"],
+    weights: Float[np.ndarray, " _n"] | None = None,
+) -> Points:
+    """`Points` from raw data: those that repeat stand once, where they first came, with their mean target.
+
+    Args:
+        x: points; not traced.
+        y: targets; a JAX array may be traced.
+        weights: share of the data at each point; None for equal ones.
+
+    Raises:
+        InputError: values that are not finite, lengths that differ.
+
+    Example:
+        >>> p = merge(np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]]), np.array([1.0, 5.0, 3.0]))
+        >>> p.x.tolist(), p.y.tolist(), p.weights.round(3).tolist()
+        ([[1.0, 0.0], [0.0, 2.0]], [2.0, 5.0], [0.667, 0.333])
+    """
+    x = np.asarray(x, np.result_type(x, np.float32))  # floats stay what they are
+    y = y if isinstance(y, Array) else np.asarray(y, float)
+    if x.ndim != 2 or y.shape != x.shape[:1]:
+        msg = f"x of shape {x.shape} and y of shape {y.shape} must be (n, d) and (n,)"
+        raise _checks.InputError(msg)
+    _checks.finite("x", x)
+    _checks.concrete("y", y)
+    weights = np.full(len(x), 1 / len(x), x.dtype) if weights is None else weights
+    _, first, inverse = np.unique(x, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(x):
+        return Points(x, y, weights)
+    order = np.argsort(first)
+    place = np.argsort(order)[inverse.ravel()]  # numpy 2.0 alone gives the inverse a second axis
+    total = np.bincount(place, weights).astype(x.dtype)
+    if isinstance(y, Array):
+        mean = jnp.zeros(len(first), y.dtype).at[place].add(weights * y) / total
+    else:
+        mean = np.bincount(place, weights * y) / total
+    return Points(x[first[order]], mean, total)
+
+
+def problem(
+    domain: Domain,
+    t: Sequence[float] | Float[np.ndarray, " n"],
+    y: Sequence[float] | Float[np.ndarray, " n"],
+    modes: Sequence[int] | Int[np.ndarray, " k"],
+    name: str = "data",
+) -> Problem:
+    """A problem from raw data: checked, sorted, repeated points merged with weights.
+
+    Raises:
+        InputError: values that are not finite, lengths that differ, modes that the points do not resolve.
+
+    Example:
+        >>> from lfp import Line
+        >>> p = problem(Line(), [0.5, -0.5, 0.5, 0.0], [1.0, 0.0, 3.0, 0.0], modes=[1])
+        >>> p.t.tolist(), p.y.tolist(), p.weights.tolist()
+        ([-0.5, 0.0, 0.5], [0.0, 0.0, 2.0], [0.25, 0.25, 0.5])
+    """
+    t, y = (np.asarray(v, np.float64) for v in (t, y))
+    if t.shape != y.shape or t.ndim != 1:
+        msg = f"x of shape {t.shape} and y of shape {y.shape} must be two columns of one length"
+        raise _checks.InputError(msg)
+    order = np.argsort(t)
+    points = merge(t[order, None], y[order])
+    merged = Problem(domain, points.x[:, 0], np.asarray(points.y), _modes(modes), points.weights, name)
+    merged.coefficients()  # refuses modes that the points do not resolve
+    return merged
+
+
+def sum_of_modes(domain: Domain, n: int, modes: Sequence[int], amplitudes: Sequence[float] | float = 1.0) -> Problem:
+    """y = sum_k A_k sin(2 pi k t / P) on an even grid of n points.
+
+    Args:
+        domain: where.
+        n: number of points, at least twice the highest mode.
+        modes: non-negative whole numbers; mode 0 is the constant A_0.
+        amplitudes: A_k, one for all or one each.
+
+    Raises:
+        InputError: as `problem`; amplitudes that do not match the modes.
+
+    Example:
+        >>> from lfp import Circle
+        >>> sum_of_modes(Circle(), 8, [1, 2], [1.0, 0.5]).coefficients().round(12).imag.tolist()
+        [-0.5, -0.25]
+    """
+    k = _modes(modes)
+    size = np.broadcast_shapes(np.shape(amplitudes), (1,))[0]
+    if size not in (1, len(k)):
+        msg = f"amplitudes has {size} values for {len(k)} modes; allowed: one, or one each"
+        raise _checks.InputError(msg)
+    _checks.integer("points", n, 2)
+    if k.max() * 2 >= n:  # at n/2 the sine vanishes on the grid
+        msg = f"points={n} is too few for mode {k.max()} (aliasing); allowed: at least {2 * k.max() + 1}"
+        raise _checks.InputError(msg)
+    t = domain.grid(n)
+    phases = 2 * np.pi * np.multiply.outer(t / domain.period, k) + np.where(k == 0, np.pi / 2, 0.0)
+    y = (np.sin(phases) * amplitudes).sum(axis=1)
+    return problem(domain, t, y, k, name="modes " + ",".join(map(str, k)))
+
+
+def _modes(modes: Sequence[int] | Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+    """Modes as an increasing array of whole numbers."""
+    array = np.asarray(modes)
+    if array.ndim != 1 or not len(array) or (array != np.rint(array)).any() or (array < 0).any():
+        msg = f"modes={np.asarray(modes).tolist()} must be a list of whole numbers >= 0"
+        raise _checks.InputError(msg)
+    if len(np.unique(array)) != len(array):
+        msg = f"modes={array.tolist()} names a mode twice"
+        raise _checks.InputError(msg)
+    return np.asarray(array, int)

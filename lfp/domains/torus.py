@@ -1,0 +1,54 @@
+"""The torus: several angles."""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float, PRNGKeyArray
+
+from lfp import _checks
+
+
+class Torus(eqx.Module):
+    """T^p: p angles in radians, each seen by the network as (cos, sin). Mode k in Z^p is exp(i k.t).
+
+    Args:
+        dim: number p of angles.
+
+    Example:
+        >>> torus = Torus(2)
+        >>> torus.grid(2).shape, torus.embed(torus.grid(2)).shape
+        ((4, 2), (4, 4))
+    """
+
+    dim: int = eqx.field(static=True, default=2)
+    name: ClassVar[str] = "torus"
+
+    def __check_init__(self) -> None:
+        _checks.integer("dim", self.dim, 1)
+
+    def grid(self, n: int) -> Float[np.ndarray, "points p"]:
+        """All n^p points of the even grid, the last angle fastest."""
+        axis = 2 * np.pi * np.arange(_checks.integer("n", n, 1)) / n
+        return np.stack(np.meshgrid(*[axis] * self.dim, indexing="ij"), axis=-1).reshape(-1, self.dim)
+
+    def random(self, key: PRNGKeyArray, n: int) -> Float[np.ndarray, "n p"]:
+        """n independent points, uniformly distributed."""
+        return np.asarray(jax.random.uniform(key, (n, self.dim), maxval=2 * np.pi), np.float64)
+
+    def embed(self, t: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n 2*p"]:
+        """(cos t_1, sin t_1, cos t_2, ...)."""
+        return np.stack([np.cos(t), np.sin(t)], axis=-1).reshape(len(t), -1)
+
+    def analyse(self, values: Float[Array, "*grid"]) -> Complex[Array, "*grid"]:
+        """c_k of values on the grid, one axis an angle; the frequencies lie as in `numpy.fft.fftfreq`."""
+        if values.ndim != self.dim:
+            msg = f"values has {values.ndim} axes; allowed: {self.dim}, one an angle"
+            raise _checks.InputError(msg)
+        return jnp.fft.fftn(values) / values.size
+
+    def synthesise(self, coefficients: Complex[Array, "*grid"]) -> Float[Array, "*grid"]:
+        """Values on the grid of a real function from its c_k."""
+        return jnp.fft.ifftn(coefficients).real * coefficients.size

@@ -1,0 +1,125 @@
+"""Methods that apply functions of a symmetric product to a vector: f_t(A) v for a whole family f_t at once."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
+
+from lfp import _checks
+from lfp.numerics.divided import divided
+from lfp.numerics.krylov import Applied, Family, Product, apply_functions
+from lfp.optimisers.law import Law
+
+
+class LawAt(eqx.Module):
+    """What a law of the optimiser leaves of a mode, p_s(L), and what the mode has summed, (1 - p_s(L)) / L."""
+
+    law: Law
+    steps: Num[Array, " t"]
+
+    def __call__(self, rates: Float[Array, " k"]) -> Float[Array, "two_t k"]:
+        """The first t rows are p_s(L), the others (1 - p_s(L)) / L with its limit at L = 0."""
+        some = jnp.maximum(rates, jnp.finfo(rates.dtype).tiny ** 0.5)  # `learned` keeps its digits at small rates
+        learned = self.law.learned(some, self.steps) / some[None, :]
+        return jnp.concatenate([self.law.factor(rates, self.steps), learned])
+
+
+@runtime_checkable
+class Method(Protocol):
+    """How functions of a symmetric product are applied to a vector."""
+
+    def apply(self, product: Product, vector: Float[Array, " n"], family: Family) -> Applied:
+        """f_t(A) v for every member of a family."""
+        ...
+
+
+class Exact(eqx.Module):
+    """The eigendecomposition of the matrix: the reference, up to a few thousand points.
+
+    Differentiable, also where rates repeat: the derivative of f(A) is V (F o V^T dA V) V^T with the divided differences
+    F_ij = (f(L_i) - f(L_j)) / (L_i - L_j), F_ii = f'(L_i) (Daleckii and Krein 1951), while that of the eigenvectors
+    themselves does not exist there.
+
+    Example:
+        >>> out = Exact().apply(lambda v: 2 * v, jnp.ones(2), lambda rates: jnp.exp(-rates)[None])
+        >>> bool(jnp.allclose(out.values, jnp.exp(-2.0)))
+        True
+    """
+
+    def apply(self, product: Product, vector: Float[Array, " n"], family: Family) -> Applied:
+        """f_t(A) v = V f_t(rates) V^T v; what rounding made negative counts as 0."""
+        matrix = jax.vmap(product)(jnp.eye(len(vector), dtype=vector.dtype))
+        matrix = (matrix + matrix.T) / 2
+        values = _exact(matrix, vector, family)
+        bound = jnp.max(jnp.sum(jnp.abs(matrix), axis=1))
+        return Applied(values, None, jnp.zeros(len(values), vector.dtype), jnp.asarray(len(vector)), bound)
+
+
+class Krylov(eqx.Module):
+    """Lanczos on matrix-free products, deepened until its error estimate is below the tolerance.
+
+    Args:
+        tolerance: of every time, relative to the size of the residual at the start.
+        max_depth: most products; memory max_depth x n.
+
+    Example:
+        >>> out = Krylov().apply(lambda v: 2 * v, jnp.ones(2), lambda rates: jnp.exp(-rates)[None])
+        >>> bool(jnp.allclose(out.values, jnp.exp(-2.0)))
+        True
+    """
+
+    tolerance: float = eqx.field(static=True, default=1e-8)
+    max_depth: int = eqx.field(static=True, default=256)
+
+    def apply(self, product: Product, vector: Float[Array, " n"], family: Family) -> Applied:
+        """f_t(A) v from the Krylov space of v; no derivatives, which a space chosen for v does not hold."""
+
+        def fixed(v: Array) -> Array:
+            return _without_derivative(product(v))
+
+        return apply_functions(fixed, _without_derivative(vector), family, self.tolerance, self.max_depth)
+
+
+@eqx.filter_custom_jvp
+def _exact(matrix: Array, vector: Array, family: Family) -> Array:
+    rates, vectors = jnp.linalg.eigh(matrix)
+    return (family(jnp.maximum(rates, 0.0)) * (vectors.T @ vector)[None, :]) @ vectors.T
+
+
+@_exact.def_jvp
+def _exact_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    (matrix, vector, family), (of_matrix, of_vector, of_family) = primals, tangents
+    rates, vectors = jnp.linalg.eigh(matrix)
+    rates = jnp.maximum(rates, 0.0)
+    gains, along = family(rates), vectors.T @ vector
+    moved = jnp.zeros_like(gains)
+    if of_vector is not None:
+        moved = moved + gains * (vectors.T @ of_vector)[None, :]
+    if any(leaf is not None for leaf in jax.tree.leaves(of_family)):
+        moved = moved + eqx.filter_jvp(lambda law: law(rates), (family,), (of_family,))[1] * along[None, :]
+    if of_matrix is not None:
+        moved = moved + _moved(family, rates, vectors.T @ of_matrix @ vectors, along)
+    return (gains * along[None, :]) @ vectors.T, moved @ vectors.T
+
+
+def _moved(family: Family, rates: Array, inner: Array, along: Array) -> Array:
+    """Rows sum_j F_ij E_ij c_j, a column of F at a time."""
+
+    def column(total: Array, j: Array) -> tuple[Array, None]:
+        return total + divided(family, rates, rates[j]) * (inner[:, j] * along[j])[None, :], None
+
+    start = jnp.zeros_like(family(rates))
+    return jax.lax.scan(column, start, jnp.arange(len(rates)))[0]
+
+
+@jax.custom_jvp
+def _without_derivative(vector: Array) -> Array:
+    return vector
+
+
+@_without_derivative.defjvp
+def _refuse(*_: object) -> tuple[Array, Array]:
+    msg = "method=Krylov() has no derivative; allowed where one is taken: Exact()"
+    raise _checks.InputError(msg)

@@ -1,0 +1,1 @@
+"""Experiments and benchmarks: claims with gates."""

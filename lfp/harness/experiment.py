@@ -1,0 +1,182 @@
+"""Experiments: the claim of a paper predicted, measured and judged. One file each, in experiments/.
+
+A file holds PAPER, PREDICTED and CAPTION (one line each), `Config` (frozen, all settings), SMOKE (a small one), and
+
+    run(config, stage) -> arrays     theory first, then training; work that takes long goes through `stage`
+    check(data, config) -> gates     one `Gate` a claim, and the controls, which must fail
+    plot(data, config) -> figure     from the stored arrays alone
+
+with `data` the arrays as an xarray.Dataset. The first line of its docstring is the claim.
+"""
+
+import importlib.util
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lfp import _checks, _files
+from lfp.figures import plots
+from lfp.harness.claims import EXPERIMENTS, experiments
+from lfp.measure.probes import ModeCurves
+from lfp.measure.trajectory import labelled, load, parts, save
+
+Arrays = dict[str, tuple[Sequence[str], Any]]
+Stage = Callable[[str, Callable[[], Arrays]], Arrays]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A number that every seed must keep, or that every seed of a control must miss.
+
+    Args:
+        claim: what is measured, with its unit.
+        values: the measurement, one number a seed.
+        limit: what it is held against.
+        above: whether the values must be at least the limit; else at most.
+        control: whether it must fail.
+    """
+
+    claim: str
+    values: Any
+    limit: float
+    above: bool = False
+    control: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether all values keep the limit; of a control, whether none does."""
+        values = np.atleast_1d(np.asarray(self.values, float))
+        kept = values >= self.limit if self.above else values <= self.limit
+        return bool(np.isfinite(values).all() and (~kept if self.control else kept).all())
+
+    def row(self) -> dict[str, Any]:
+        """What result.json says of it: mean, spread and worst over the seeds."""
+        values = np.atleast_1d(np.asarray(self.values, float))
+        return {
+            "claim": self.claim,
+            "mean": float(values.mean()),
+            "spread": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            "worst": float(values.min() if self.above != self.control else values.max()),
+            "seeds": len(values),
+            "limit": float(self.limit),
+            "sense": ">=" if self.above else "<=",
+            "control": self.control,
+            "passed": self.passed,
+        }
+
+
+class Kept:
+    """Parts of a run, each done once and kept in a file: a run that was killed goes on after the last of them."""
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder, self.say, self.before = folder, say, 0.0
+
+    def __call__(self, name: str, work: Callable[[], Arrays]) -> Arrays:
+        """The arrays of a part: read if it was done before, else made and kept."""
+        path = self.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.nc"
+        if path.exists():
+            self.say(f"{name}: kept")
+            data = load(path)
+            self.before += data.attrs["seconds"]
+            return {key: (array.dims, array.values) for key, array in data.variables.items()}
+        self.say(name)
+        began = time.perf_counter()
+        arrays = work()
+        data = labelled({}, **arrays)
+        data.attrs["seconds"] = time.perf_counter() - began
+        self.folder.mkdir(exist_ok=True)
+        save(path, data)
+        return arrays
+
+
+def direct(name: str, work: Callable[[], Arrays]) -> Arrays:  # noqa: ARG001 - a stage has a name
+    """A stage that keeps nothing, for calls of an experiment's `run` from Python."""
+    return work()
+
+
+def pack(name: str, curves: ModeCurves) -> Arrays:
+    """Mode curves as arrays to store: step, mode, whether it is of the target, and what remains, re and im."""
+    run, step, mode = (f"{name}_{dimension}" for dimension in ("run", "step", "mode"))
+    return {
+        name: ((run, step, mode, "part"), parts(curves.remaining)),
+        step: ((step,), curves.steps),
+        mode: ((mode,), curves.modes),
+        f"{name}_present": ((mode,), curves.present),
+    }
+
+
+def unpack(data: Any, name: str) -> ModeCurves:
+    """The mode curves that `pack` stored under a name."""
+    steps, modes, present = (data[f"{name}_{part}"].values for part in ("step", "mode", "present"))
+    return ModeCurves(steps, modes, data[name].values @ np.array([1, 1j]), present)
+
+
+def experiment(name: str, folder: Path = EXPERIMENTS) -> Any:
+    """The module of an experiment."""
+    _checks.choice("name", name, experiments(folder))
+    spec: Any = importlib.util.spec_from_file_location(f"experiments.{name}", folder / f"{name}.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(
+    name: str,
+    out: str | Path = "results",
+    *,
+    smoke: bool = False,
+    force: bool = False,
+    folder: Path = EXPERIMENTS,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Run an experiment, or only judge and draw it again where its arrays are there for these settings.
+
+    Args:
+        name: of the experiment.
+        out: folder of folders; this run's is `name`, or `name-smoke`.
+        smoke: small settings, seconds.
+        force: run again, whatever is there: needed after a change of the code, which the settings do not show.
+        folder: where the experiments are.
+        say: receives remarks, one line each.
+
+    Returns:
+        What result.json holds: `gates`, `passed`, `seconds` of all its parts.
+
+    Raises:
+        InputError: an unknown name; a folder that holds a run with other settings, and `force` is off.
+    """
+    module, began = experiment(name, folder), time.perf_counter()
+    claim = (module.__doc__ or "").split("\n")[0]
+    config = module.SMOKE if smoke else module.Config()
+    place, settings = Path(out) / (f"{name}-smoke" if smoke else name), {"experiment": name, **asdict(config)}
+    say(f"{name}: {claim}")
+    done = not force and _files.settings_of(place) == _files.plain(settings) and (place / "curves.nc").exists()
+    if not done:
+        _files.claim(place, settings, force=force)
+        if force:
+            shutil.rmtree(place / "parts", ignore_errors=True)
+        stage = Kept(place / "parts", lambda part: say(f"{name}: {part}"))
+        data = labelled({}, **module.run(config, stage))
+        data.attrs["seconds"] = time.perf_counter() - began + stage.before
+        save(place / "curves.nc", data)
+        shutil.rmtree(place / "parts", ignore_errors=True)
+    data = load(place / "curves.nc")
+    gates = module.check(data, config)
+    with plots.style():
+        _files.save_figure(module.plot(data, config), place, "experiment")
+    result = {
+        "name": name,
+        "paper": module.PAPER,
+        "claim": claim,
+        "gates": [gate.row() for gate in gates],
+        "passed": bool(gates) and all(gate.passed for gate in gates) and any(gate.control for gate in gates),
+        "seconds": round(float(data.attrs["seconds"]), 1),
+    }
+    return _files.write_result(place, result)

@@ -1,0 +1,16 @@
+"""Measurement: trajectories, and what is read off them: modes, filtered parts, times."""
+
+from lfp.measure.filters import (
+    along as along,
+    energy_by_degree as energy_by_degree,
+    gaussian_filter as gaussian_filter,
+    principal_direction as principal_direction,
+    relative_error as relative_error,
+)
+from lfp.measure.times import (
+    fitted_rate as fitted_rate,
+    settled as settled,
+    time_errors as time_errors,
+    time_to as time_to,
+    times_to as times_to,
+)

@@ -1,0 +1,72 @@
+"""Fully connected networks."""
+
+import math
+from itertools import pairwise
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from lfp import _checks
+from lfp.kernels.analytic import LayeredKernel
+from lfp.networks.network import Params
+from lfp.neurons.activations import Activation, activation
+
+
+class MLP(eqx.Module):
+    """Fully connected network in neural-tangents' `ntk` parametrisation.
+
+    z_1 = (w_std / sqrt(d)) W_1 x + b_std b_1, z_{l+1} = (w_std / sqrt(m)) W_{l+1} sigma(z_l) + b_std b_{l+1}, all
+    entries of W and b standard normal; f = alpha (z_{depth+1} - its value at initialisation), the difference taken
+    in training.
+
+    Args:
+        width: neurons m of every hidden layer.
+        depth: number of hidden layers.
+        activation: name, `Activation` or function.
+        w_std: neural-tangents' W_std, every layer.
+        b_std: neural-tangents' b_std, every layer.
+        alpha: output scale; larger is lazier.
+
+    Raises:
+        InputError: width below 2, depth below 1, a scale that is not positive, unknown activation.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> MLP(width=8, depth=2).apply(MLP(width=8, depth=2).init(jax.random.key(0), 2), jnp.zeros((3, 2))).shape
+        (3,)
+    """
+
+    width: int = eqx.field(static=True)
+    depth: int = eqx.field(static=True, default=2)
+    activation: Activation = eqx.field(static=True, converter=activation, default="relu")  # type: ignore[assignment]
+    w_std: float = eqx.field(static=True, default=2**0.5)
+    b_std: float = eqx.field(static=True, default=0.5)
+    alpha: float = eqx.field(static=True, default=1.0)
+
+    def __check_init__(self) -> None:
+        _checks.integer("width", self.width, 2)
+        _checks.integer("depth", self.depth, 1)
+        _checks.positive("w_std", self.w_std)
+        _checks.nonnegative("b_std", self.b_std)
+        _checks.positive("alpha", self.alpha)
+
+    def init(self, key: PRNGKeyArray, dim: int) -> Params:
+        """Draw a list of (W, b), of shapes (fan_in, fan_out), (fan_out,)."""
+        sizes = [dim, *[self.width] * self.depth, 1]
+        keys = jax.random.split(key, 2 * len(sizes))
+        return [
+            (jax.random.normal(keys[2 * i], pair), jax.random.normal(keys[2 * i + 1], pair[1:]))
+            for i, pair in enumerate(pairwise(sizes))
+        ]
+
+    def apply(self, params: Params, x: Float[Array, "n dim"]) -> Float[Array, " n"]:
+        """alpha z_{depth+1}(x); training removes its value at initialisation."""
+        for i, (w, b) in enumerate(params):
+            x = self.activation(x) if i else x
+            x = self.w_std / math.sqrt(len(w)) * (x @ w) + self.b_std * b[None, :]
+        return self.alpha * x[:, 0]
+
+    def kernel(self) -> LayeredKernel:
+        """The NTK in the limit of infinite width."""
+        return LayeredKernel(self.activation, self.depth, self.w_std, self.b_std)

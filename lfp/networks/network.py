@@ -1,0 +1,131 @@
+"""Networks: `init` draws parameters, `apply` evaluates. All outputs are scalar; alpha scales them. Any model: `Custom`.
+
+Gradient descent uses the step lr / alpha^2, so that alpha leaves the linear dynamics unchanged and only makes the
+training lazier.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import equinox as eqx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from lfp import _checks
+from lfp.kernels.algebra import Kernel, as_kernel
+from lfp.kernels.empirical import Model, Params
+
+
+@runtime_checkable
+class Network(Model, Protocol):
+    """What training and the kernels ask of a network; one with a kernel at infinite width gives it by `kernel()`."""
+
+    def init(self, key: PRNGKeyArray, dim: int) -> Params:
+        """Parameters for inputs in R^dim."""
+        ...
+
+
+def kernel(network: Any) -> Kernel:
+    """The NTK of a network in the limit of infinite width; a kernel, or a function (x1, x2) -> matrix, is one already.
+
+    Two layers, z = w.x + b (arXiv 2010.08153): K = E[s(z) s(z')] + E[a^2] E[s'(z) s'(z')] (1 + x.x').
+    MLP: neural-tangents' recursion (Novak et al. 2020), every layer with its weights and biases.
+    Pi-net of degree N: a layer with E[s s'] = S and tangent kernel T hands on S^N and N S^(N-1) T.
+    Fourier features g: K(g(x), g(x')). Several scales: sum_i K(a_i x, a_i x'). Operators: L_x L_x' K(x, x').
+
+    Args:
+        network: `TwoLayer` with Gaussian or uniform w and b and any distribution of a, `MLP`, `PiNet`;
+            `FourierFeatures`, `MultiScale` of one of these; `Differentiated` with erf, gelu, sin, gaussian.
+
+    Returns:
+        A function (x1 (n, d), x2 (m, d) or None) -> (n, m), in the dtype of the points, with arithmetic.
+        Gaussian weights may be traced by JAX; uniform ones are integrated eagerly, in float64.
+
+    Raises:
+        InputError: a network without analytic kernel; (by the function) points that are no matrix or are not
+            finite, a quadrature that does not converge.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from lfp import TwoLayer
+        >>> K = kernel(TwoLayer(width=2))(jnp.eye(2))
+        >>> round(float(K[0, 0]), 3), round(float(K[0, 1]), 3)
+        (2.0, 0.942)
+    """
+    if isinstance(network, Kernel) or (callable(network) and not hasattr(network, "kernel")):
+        return as_kernel(network)
+    if not hasattr(network, "kernel") or isinstance(network, type):
+        msg = f"network={type(network).__name__} has no analytic kernel; allowed: TwoLayer, MLP, PiNet, "
+        msg += "FourierFeatures, MultiScale, Differentiated, or theory='empirical'"
+        raise _checks.InputError(msg)
+    return network.kernel()
+
+
+class Custom(eqx.Module):
+    """Any `f(params, x)`: a flax or equinox model, a differential operator applied to a network.
+
+    Args:
+        init_fn: (key, dim) -> parameters, a pytree of arrays of floats. Models of equinox hold other leaves as well:
+            `eqx.partition` takes them apart, `eqx.combine` inside of `apply_fn` puts them together.
+        apply_fn: (params, x of shape (n, dim)) -> n numbers, or an array (n, o) where f has o outputs.
+        width: the m that laziness divides by: the width of the narrowest layer.
+        alpha: output scale; larger is lazier.
+        output: which of o outputs the network is: it is trained and predicted one at a time. `empirical_kernel` with
+            `trace=True` sees them all, whatever stands here.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> line = Custom(lambda key, dim: jnp.ones(dim), lambda p, x: x @ p, width=1)
+        >>> line.apply(line.init(jax.random.key(0), 2), jnp.ones((3, 2))).tolist()
+        [2.0, 2.0, 2.0]
+    """
+
+    init_fn: Callable[[PRNGKeyArray, int], Any] = eqx.field(static=True)
+    apply_fn: Callable[[Any, Array], Array] = eqx.field(static=True)
+    width: int = eqx.field(static=True)
+    alpha: float = eqx.field(static=True, default=1.0)
+    output: int | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self) -> None:
+        _checks.integer("width", self.width, 1)
+        _checks.positive("alpha", self.alpha)
+        if self.output is not None:
+            _checks.integer("output", self.output, 0)
+
+    def init(self, key: PRNGKeyArray, dim: int) -> Params:
+        """The user's parameters."""
+        return self.init_fn(key, dim)
+
+    def apply(self, params: Params, x: Float[Array, "n dim"]) -> Float[Array, " n"]:
+        """alpha f(params, x); training removes its value at initialisation."""
+        out = self.outputs(params, x)
+        if self.output is not None and out.ndim == 2 and self.output < out.shape[1]:
+            return out[:, self.output]
+        if self.output is not None or out.shape != (len(x),):
+            msg = f"apply_fn returned shape {out.shape} for {len(x)} points, with output={self.output}; "
+            msg += f"allowed: ({len(x)},) with output=None, ({len(x)}, o) with output=0 .. o - 1"
+            raise _checks.InputError(msg)
+        return out
+
+    def outputs(self, params: Params, x: Float[Array, "points dim"]) -> Float[Array, "points ..."]:
+        """All outputs, times alpha."""
+        out = self.apply_fn(params, x)
+        if out.ndim not in (1, 2) or len(out) != len(x):
+            msg = f"apply_fn returned shape {out.shape} for {len(x)} points; allowed: ({len(x)},) or ({len(x)}, o)"
+            raise _checks.InputError(msg)
+        return self.alpha * out
+
+
+class Wrapped(eqx.Module):
+    """A network made of another one, by default with the width and alpha of the inner network."""
+
+    inner: Network
+
+    @property
+    def width(self) -> int:
+        """That of the inner network."""
+        return self.inner.width
+
+    @property
+    def alpha(self) -> float:
+        """That of the inner network."""
+        return self.inner.alpha

@@ -1,0 +1,1 @@
+"""Neurons: activations, their transforms, the distributions of weights."""

@@ -1,0 +1,1 @@
+"""Optimisers: laws of linear training, each with its optax side."""

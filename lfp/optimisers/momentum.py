@@ -1,0 +1,140 @@
+"""Momentum: two numbers a mode, the error and its last move, stepped by a matrix of two rows.
+
+With x = lr L, e what is left of the mode and d its last move (heavy ball; Nesterov moves by mu d - x e), a step is
+
+    heavy ball  e' = (1 - x) e + mu d,             d' = mu d - x e        z^2 - (1 + mu - x) z + mu = 0
+    Nesterov    e' = (1 - (1 + mu) x) e + mu^2 d,  d' = mu d - x e        z^2 - (1 - x)((1 + mu) z - mu) = 0
+
+from e = 1, d = 0, as optax starts. Roots z may be complex or meet, so the steps are taken by powers of the matrix.
+"""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
+
+from lfp import _checks
+from lfp.optimisers.descent import GradientFlow
+from lfp.optimisers.law import Law, Rates, Shape
+from lfp.optimisers.schedules import scan
+
+_BITS = 31  # of a step
+
+
+class Momentum(Law):
+    """What heavy ball and Nesterov share."""
+
+    lr: float | Float[Array, ""]
+    mu: float | Float[Array, ""] = 0.9
+    ahead: ClassVar[bool] = False
+    descends = True
+    takes_schedule = True
+
+    def __check_init__(self) -> None:
+        if isinstance(self.mu, float | int) and not 0 <= self.mu < 1:
+            msg = f"mu={self.mu!r} must lie in [0, 1)"
+            raise _checks.InputError(msg)
+
+    def learned(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
+        """1 - p_s(L), whole steps."""
+        x, mu = self.lr * rates, self.mu
+        first = (-(1 + mu) * x, _fill(mu**2, x)) if self.ahead else (-x, _fill(mu, x))
+        return _learned((*first, -x, _fill(mu - 1, x)), steps)
+
+    def learned_on(self, shape: Shape, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
+        """1 - p_s(L), whole steps."""
+        return scan(self.lr * shape, rates, steps, self.mu, self.ahead)
+
+    def flow(self) -> Law | None:
+        """Slow modes go 1 / (1 - mu) times as far."""
+        return GradientFlow(self.lr / (1 - self.mu))
+
+    def transformation(self, alpha: float, at: Rates | None = None) -> Any:
+        """`optax.sgd` with momentum."""
+        import optax
+
+        return optax.sgd(self._rate(alpha**2, at), momentum=self.mu, nesterov=self.ahead)  # type: ignore[arg-type]
+
+
+class HeavyBall(Momentum):
+    """Polyak's momentum: p_(s+1) = (1 + mu - lr L) p_s - mu p_(s-1), p_1 = 1 - lr L; stable for lr L < 2 (1 + mu).
+
+    Between the critical rates every mode decays as sqrt(mu)^s; far below as gradient descent sped up by 1/(1 - mu).
+
+    Args:
+        lr: learning rate, in flow time per step.
+        mu: momentum, in [0, 1).
+
+    Example:
+        >>> HeavyBall(0.5, 0.5).factor(jnp.ones(1), jnp.arange(4)).ravel().tolist()
+        [1.0, 0.5, 0.0, -0.25]
+    """
+
+    @property
+    def critical(self) -> tuple[float, float]:
+        """lr L between which the roots are complex: (1 -+ sqrt(mu))^2."""
+        root = float(self.mu) ** 0.5
+        return (1 - root) ** 2, (1 + root) ** 2
+
+    def largest_stable_lr(self, largest_rate: float) -> float:
+        """2 (1 + mu) / L_max."""
+        return 2 * (1 + float(self.mu)) / largest_rate
+
+
+class Nesterov(Momentum):
+    """Nesterov's momentum: p_(s+1) = (1 - lr L)((1 + mu) p_s - mu p_(s-1)), p_1 = 1 - (1 + mu) lr L, as in optax.
+
+    Stable for lr L < 2 (1 + mu) / (1 + 2 mu).
+
+    Args:
+        lr: learning rate, in flow time per step.
+        mu: momentum, in [0, 1).
+
+    Example:
+        >>> Nesterov(0.5, 0.5).factor(jnp.ones(1), jnp.arange(3)).ravel().tolist()
+        [1.0, 0.25, -0.0625]
+    """
+
+    ahead = True
+
+    @property
+    def critical(self) -> tuple[float, float]:
+        """lr L between which the roots are complex: ((1 - mu) / (1 + mu))^2 and 1."""
+        mu = float(self.mu)
+        return ((1 - mu) / (1 + mu)) ** 2, 1.0
+
+    def largest_stable_lr(self, largest_rate: float) -> float:
+        """2 (1 + mu) / ((1 + 2 mu) L_max)."""
+        mu = float(self.mu)
+        return 2 * (1 + mu) / (1 + 2 * mu) / largest_rate
+
+
+def _fill(value: float | Array, like: Array) -> Array:
+    return jnp.broadcast_to(jnp.asarray(value, like.dtype), like.shape)
+
+
+def _learned(less_one: tuple[Array, Array, Array, Array], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
+    """Minus the first entry of (A^s - 1)(1, 0), from the entries of A - 1.
+
+    What is squared is M = A^n - 1, A^(2n) - 1 = 2 M + M^2: for slow modes M is small and keeps its digits, which A,
+    close to 1, would round away. The bits of s say which powers are applied.
+    """
+    whole = jnp.rint(jnp.asarray(steps)).astype(jnp.int32)
+    most = whole.max(initial=0)
+    zero = jnp.zeros((len(whole), len(less_one[0])), less_one[0].dtype)
+
+    def bit(i: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        a, b, c, d, e, f = carry
+        row = [entry[None, :] for entry in (a, b, c, d)]
+        taken = ((whole >> i) & 1)[:, None] == 1
+        e, f = (
+            jnp.where(taken, e + row[0] * (1 + e) + row[1] * f, e),
+            jnp.where(taken, f + row[2] * (1 + e) + row[3] * f, f),
+        )
+        squared = (2 * a + a * a + b * c, b * (2 + a + d), c * (2 + a + d), 2 * d + d * d + b * c)
+        more = (most >> (i + 1)) > 0  # powers that no step asks for may overflow
+        a, b, c, d = (jnp.where(more, new, old) for new, old in zip(squared, (a, b, c, d), strict=True))
+        return a, b, c, d, e, f
+
+    return -jax.lax.fori_loop(0, _BITS, bit, (*less_one, zero, zero))[4]

@@ -1,0 +1,13 @@
+"""Prediction: what is said before training, and whether it was right. A theory is known once it stands here.
+
+Theories stand in the order in which they idealise, which is that of the layers of the error.
+"""
+
+# isort: off
+from lfp.prediction.theory import THEORIES as THEORIES, Theory as Theory
+from lfp.prediction.lfp_model import LFP as LFP
+from lfp.prediction.ntk import NTK as NTK
+from lfp.prediction.empirical import Empirical as Empirical
+from lfp.prediction.flow import Flow as Flow
+from lfp.prediction.moving import Moving as Moving
+from lfp.prediction.fluctuations import network_spectrum as network_spectrum

@@ -1,0 +1,130 @@
+"""What laziness will cost, computed before training: the kernel along the path that the linear theory predicts.
+
+Training is d' = J(theta_0 + d)^T u, u' = -K(theta_0 + d) P u for the displacement d of the weights and the residual u
+(the neural tangent hierarchy, arXiv 1909.08156, is its expansion). Linear theory freezes J and K. Its path, put into J
+and K, gives a better one: the iteration of Picard. No step is trained: a network is looked at in LOOKS places of the
+path, its kernel is interpolated between them.
+
+One iterate holds the first order in d. With a smooth activation and antisymmetric initialisation that order cancels,
+and only the second iterate holds the next one whole.
+"""
+
+from itertools import pairwise
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from lfp.domains.problems import Points, Problem
+from lfp.kernels.empirical import cast, empirical_kernel
+from lfp.networks.network import Network, Params
+from lfp.optimisers.descent import GradientDescent, GradientFlow
+from lfp.optimisers.law import Law
+from lfp.spectra.on_points import GramSpectrum, gram_spectrum
+
+LARGEST = 256  # points: every network is looked at LOOKS times an iterate, each time an n x n kernel
+LOOKS = 3
+BINS = 12  # kernels that are taken apart: one for every twelfth of the way
+
+
+def drift(
+    network: Network,
+    problem: Problem | Points,
+    law: Law,
+    steps: Int[np.ndarray, " t"],
+    params: Params,
+    frozen: GramSpectrum,
+    iterates: int = 2,
+) -> Float[np.ndarray, "t n"]:
+    """f_s with the kernel that moves, less f_s with the frozen one, at the data.
+
+    Exact steps for gradient descent; other laws by the flow that their slowest modes see.
+
+    Args:
+        network: the network.
+        problem: the data.
+        law: the law of the optimiser, one that descends.
+        steps: steps at which to look, increasing from 0.
+        params: parameters of the network at initialisation.
+        frozen: the spectrum of its kernel there.
+        iterates: of Picard.
+
+    Returns:
+        Right where the movement is small, of the right size where it is not.
+    """
+    root = np.sqrt(np.asarray(frozen.weights))
+    start, x = root * problem.y, jnp.asarray(problem.x)
+    params = cast(params, x.dtype)
+    pace, clock = _pace(law, frozen.rates, steps)
+    still, sums = _walk([frozen], pace, clock, start, np.zeros(len(clock)))
+    moving, bent = still, [params] * (LOOKS + 1)
+    vectors = np.asarray(frozen.vectors)
+    own = jnp.asarray((vectors * np.asarray(frozen.rates)) @ vectors.T / np.outer(root, root))
+    for _ in range(iterates):
+        size = np.sqrt(np.maximum(np.einsum("ti,ti->t", sums, start[None] - moving), 0))  # |d| = sqrt(c^T K c) = c^T f
+        size = np.maximum.accumulate(size)
+        looks = [int(np.argmax(size >= share * size.max())) for share in np.linspace(0, 1, LOOKS + 1)]
+        bent = _places(network, bent, x, root * sums[looks] / network.alpha**2)
+        kernels = [own, *(empirical_kernel(network, place, x) for place in bent[1:])]
+        moving, sums = _walk(_between(kernels, size[looks], frozen), pace, clock, start, size / max(size.max(), 1e-300))
+    return (still - moving) / root
+
+
+def _pace(law: Law, rates: Float[Array, " r"], steps: Int[np.ndarray, " t"]) -> tuple[Law, Float[np.ndarray, " t"]]:
+    """A law without memory and its clock; of momentum and schedules the flow time of a mode that hardly learns."""
+    if isinstance(law, GradientDescent | GradientFlow):
+        return law, np.asarray(steps, float)
+    slow = jnp.atleast_1d(1e-9 * rates.max())
+    return GradientFlow(1.0), np.asarray(law.learned(slow, jnp.asarray(steps, rates.dtype))[:, 0] / slow[0])
+
+
+def _walk(
+    spectra: list[GramSpectrum],
+    law: Law,
+    clock: Float[np.ndarray, " t"],
+    start: Float[np.ndarray, " n"],
+    place: Float[np.ndarray, " t"],
+) -> tuple[Float[np.ndarray, "t n"], Float[np.ndarray, "t n"]]:
+    """P^(1/2) u and its integral over flow time, with the kernel of the place from 0 to 1 at which the weights are."""
+    residuals, sums = [start], [np.zeros_like(start)]
+    for j, (before, after) in enumerate(pairwise(clock), 1):
+        now = spectra[min(int((place[j - 1] + place[j]) / 2 * len(spectra)), len(spectra) - 1)]
+        rates, basis = np.asarray(now.rates), np.asarray(now.vectors)
+        # where the kernel grows beyond the limit of stability, training bounces: no mode grows for long
+        left = np.clip(np.asarray(law.factor(now.rates, jnp.asarray([after - before])))[0], -1, 1)
+        real = rates > float(now.noise_floor)
+        gone = np.where(real, (1 - left) / np.where(real, rates, 1.0), float(law.lr) * (after - before))
+        part = basis.T @ residuals[-1]
+        sums.append(sums[-1] + basis @ (gone * part))
+        residuals.append(basis @ (left * part))
+    return np.stack(residuals), np.stack(sums)
+
+
+def _places(
+    network: Network, bent: list[Params], x: Float[Array, "n d"], sums: Float[np.ndarray, "l n"]
+) -> list[Params]:
+    """Where the weights are at the looks: the integral of J^T u along the places of the iterate before."""
+    places = [bent[0]]
+    for before, after, change in zip(bent, bent[1:], np.diff(sums, axis=0), strict=False):
+        places.append(_moved(network, places[-1], (before, after), x, jnp.asarray(change)))
+    return places
+
+
+@eqx.filter_jit
+def _moved(
+    network: Network, place: Params, ends: tuple[Params, Params], x: Float[Array, "n d"], change: Float[Array, " n"]
+) -> Params:
+    """The place, and the mean of J^T at the two ends times the change."""
+    pulls = (jax.vjp(lambda p: network.apply(p, x), end)[1](change / 2)[0] for end in ends)
+    return jax.tree.map(lambda *parts: sum(parts), place, *pulls)
+
+
+def _between(
+    kernels: list[Float[Array, "n n"]], where: Float[np.ndarray, " l"], frozen: GramSpectrum
+) -> list[GramSpectrum]:
+    """Spectra of the kernel in the middle of every bin of the way, interpolated between the looks."""
+    middles = (np.arange(BINS) + 0.5) / BINS * where[-1]
+    shares = np.stack([np.interp(middles, where, row) for row in np.eye(len(where))], axis=1)
+    return [gram_spectrum(jnp.tensordot(jnp.asarray(one), jnp.stack(kernels), 1), frozen.weights) for one in shares]

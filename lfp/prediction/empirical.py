@@ -1,0 +1,37 @@
+"""The kernels of the very networks that will be trained, at their start."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from lfp import _checks
+from lfp.measure.trajectory import Trajectory
+from lfp.networks.network import Network
+from lfp.optimisers.law import Law
+from lfp.prediction.linear import solve
+from lfp.prediction.theory import Ground, Theory
+from lfp.spectra.on_points import refuse_dense
+from lfp.training.plan import Plan
+
+
+class Empirical(Theory):
+    """f_s = (1 - p_s(K P)) y for every network, K its own kernel at initialisation: any network."""
+
+    name: ClassVar[str] = "empirical"
+    layer: ClassVar[tuple[str, str]] = ("empirical_vs_training", "training")
+    most_points: ClassVar[float] = 512
+    of_networks: ClassVar[bool] = True
+
+    def refusal(self, network: Network, law: Law | None, points: int) -> str | None:  # noqa: ARG002
+        """More points than a dense matrix holds."""
+        try:
+            refuse_dense(points)
+        except _checks.InputError as error:
+            return f"does not apply: {error}"
+        return None
+
+    def follow(self, plan: Plan, ground: Ground) -> Trajectory:
+        """In closed form, one run a network."""
+        runs = [solve(rates, plan.problem, plan.law, plan.steps).values for rates in ground.empirical]
+        meta = {"kind": "theory", "spectrum": "empirical", "plan": plan.identity}
+        return Trajectory(plan.steps, np.concatenate(runs), plan.problem.x, meta)

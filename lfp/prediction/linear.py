@@ -1,0 +1,43 @@
+"""Linear dynamics of training in closed form: f_s = (1 - p_s(K P)) y."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Num
+
+from lfp.domains.problems import Points, Problem
+from lfp.measure.trajectory import Trajectory
+from lfp.optimisers.law import Law
+from lfp.spectra.on_points import Spectrum
+
+
+@eqx.filter_jit
+def _learnt(spectrum: Spectrum, law: Law, steps: jnp.ndarray, y: jnp.ndarray) -> jnp.ndarray:
+    return spectrum.apply(law.learned(spectrum.rates, steps), y)
+
+
+def solve(spectrum: Spectrum, problem: Problem | Points, law: Law, steps: Num[np.ndarray, " t"]) -> Trajectory:
+    """f_s = (1 - p_s(K P)) y at the data, from f_0 = 0: exact in discrete time, closed form in s.
+
+    Args:
+        spectrum: rates of the kernel on these points.
+        problem: points, targets and weights.
+        law: the law of the optimiser.
+        steps: steps at which to look, in any order of magnitude.
+
+    Returns:
+        One run, at the data points.
+
+    Example:
+        >>> from lfp import Circle, GradientDescent, sum_of_modes
+        >>> from lfp.spectra import FourierSpectrum
+        >>> p = sum_of_modes(Circle(), 8, [1])
+        >>> rates = FourierSpectrum(jnp.array([0.0, 0.5, 0.0, 0.0, 0.0]), 8)
+        >>> f = solve(rates, p, GradientDescent(1.0), np.array([0, 1, 2])).values[0]
+        >>> (f[:, 2] / p.y[2]).round(12).tolist()
+        [0.0, 0.5, 0.75]
+    """
+    dtype = spectrum.rates.dtype
+    values = _learnt(spectrum, law, jnp.asarray(steps, dtype), jnp.asarray(problem.y, dtype))
+    meta = {"kind": "theory", "spectrum": type(spectrum).__name__, "law": type(law).__name__}
+    return Trajectory(np.asarray(steps), np.asarray(values)[None], problem.x, meta)

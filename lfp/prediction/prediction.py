@@ -1,0 +1,198 @@
+"""The prediction of an overlay: everything that is known before the first step of training."""
+
+import contextlib
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from lfp import _checks
+from lfp.domains.problems import Problem
+from lfp.measure.probes import MODES, Probe, sup_distance
+from lfp.measure.trajectory import Trajectory, log_steps
+from lfp.networks.network import Network
+from lfp.optimisers.descent import GradientDescent
+from lfp.optimisers.law import Law
+from lfp.prediction.fluctuations import band_of
+from lfp.prediction.forecast import Forecast, forecast, forecast_of_networks
+from lfp.prediction.theory import THEORIES, Ground, Theory, beside, refuse, theory_of
+from lfp.spectra.on_points import Spectrum
+from lfp.training.plan import Plan, refuse_swapped
+
+
+class Prediction(eqx.Module):
+    """What is said before training, and what it speaks about: `train` takes it as it is.
+
+    Args:
+        plan: network, problem, law, looks, seeds and precision of the training.
+        name: which of the curves is the theory that is laid over the training.
+        curves: predicted trajectories: `ntk` (infinite width), `lfp` (the LFP operator), `flow` (`ntk` with gradient
+            flow in place of steps), `empirical` (exact linear dynamics of every network's kernel at initialisation, one
+            run a network), `moving` (the same with the kernels that move, see `drift`); absent where one does not
+            apply or costs too much.
+        band: sample trajectories of the theory for networks of this width; None where it costs too much.
+        laziness: mean squared movement of a neuron that the theory needs by each step.
+        rates: rate of each mode where the data has a symmetry.
+        forecast: the expected D_sup of each mode; None without laziness, and for parts that are no modes.
+        probe: what takes theory and training apart.
+    """
+
+    plan: Plan
+    name: str = eqx.field(static=True)
+    curves: dict[str, Trajectory]
+    band: Trajectory | None = None
+    laziness: Float[np.ndarray, " t"] | None = None
+    rates: Float[np.ndarray, " k"] | None = None
+    forecast: Forecast | None = None
+    probe: Probe = MODES
+
+    @property
+    def network(self) -> Network:
+        """The network that will be trained."""
+        return self.plan.network
+
+    @property
+    def problem(self) -> Problem:
+        """The data."""
+        return self.plan.problem  # type: ignore[return-value]
+
+    @property
+    def law(self) -> Law:
+        """The optimiser."""
+        return self.plan.law
+
+    @property
+    def theory(self) -> Trajectory:
+        """The curves that are laid over the training."""
+        return self.curves[self.name]
+
+    def layers(self, training: Trajectory) -> dict[str, Float[np.ndarray, " k"]]:
+        """The layers of the error that can be told apart, sup over steps for every mode: differences of neighbours."""
+        curves = {**self.curves, "training": training}
+        pairs = [(theory.name, *theory.layer) for theory in THEORIES.values() if theory.layer is not None]
+        return {
+            layer: sup_distance(curves[name], curves[other], self.problem, self.probe)
+            for name, layer, other in pairs
+            if name in curves and other in curves
+        }
+
+    def to_xarray(self) -> Any:
+        """Labelled arrays: f(run, step, point), remaining(step, mode, part), spread(step, mode), laziness(step)."""
+        data = self.theory.to_xarray()
+        curves = self.probe(self.theory, self.problem)
+        data = data.assign_coords(mode=curves.modes, t=("point", self.problem.t))
+        data["target"] = ("point", self.problem.y)
+        last, values = curves.labelled()
+        data["remaining"] = (("step", "mode", last), values.mean(axis=0))
+        if self.band is not None:
+            data["spread"] = (("step", "mode"), self.probe(self.band, self.problem).spread())
+        if self.laziness is not None:
+            data["laziness"] = ("step", self.laziness)
+        if self.probe.modal:
+            data = data.assign_coords(part=["re", "im"])
+            if self.rates is not None:
+                data["rate"] = ("mode", self.rates)
+        return data.assign_attrs(probe=self.probe.name)
+
+
+def predict(
+    network: Network,
+    problem: Problem,
+    law: Law | None = None,
+    steps: Int[np.ndarray, " t"] | None = None,
+    *,
+    theory: str | Theory = "ntk",
+    seeds: int = 5,
+    seed: int = 0,
+    dtype: Any = jnp.float32,
+    infinite: Spectrum | None = None,
+    probe: Probe = MODES,
+) -> Prediction:
+    """Predict the training of a network: rates, mode curves, spread over seeds, laziness. Nothing is trained.
+
+    Args:
+        network: the network that will be trained.
+        problem: the data.
+        law: the optimiser; None takes gradient descent with lr = 1 / largest rate.
+        steps: steps at which to look, increasing from 0; None takes 80 of 3000, `log_steps(3000, 80)`.
+        theory: `ntk` (infinite width), `lfp` (the LFP operator: two-layer networks with widely spread biases),
+            `empirical` (the kernel of each network at its initialisation: any network), or a `Theory`. Others that
+            apply are worked out beside it, for the error budget.
+        seeds: number of networks that will be trained.
+        seed: seed of their initialisation.
+        dtype: precision of the training: the kernel at initialisation is taken from the same parameters.
+        infinite: spectrum of the infinite-width kernel on the data, where it is known already.
+        probe: what will take theory and training apart.
+
+    Returns:
+        `Prediction`; `train` trains what it speaks about.
+
+    Raises:
+        InputError: an unknown theory, one that does not apply, more points than it can hold.
+
+    Example:
+        >>> from lfp import Circle, TwoLayer, sum_of_modes
+        >>> p = predict(TwoLayer(64), sum_of_modes(Circle(), 16, [1, 2]), steps=np.arange(9))
+        >>> bool(p.rates[0] > p.rates[1])
+        True
+    """
+    refuse_swapped(network, problem, law)
+    if not isinstance(problem, Problem):
+        msg = "problem=Points has no modes to follow; allowed: problem(domain, t, y, modes)"
+        raise _checks.InputError(msg)
+    chosen, points = theory_of(theory), len(problem.t)
+    refuse(chosen, network, law, points)
+    ground = Ground(network, problem, law, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite)
+    law = GradientDescent(1 / float(ground.reference.rates.max())) if law is None else law
+    plan = Plan(network, problem, law, log_steps(3000, 80) if steps is None else steps, seeds, seed, dtype)
+    curves = {chosen.name: chosen.follow(plan, ground)}
+    for name, other in beside(chosen, network, law, points).items():
+        with contextlib.suppress(_checks.InputError):  # a layer of the budget that does not exist
+            curves[name] = other.follow(plan, ground)
+    rates = ground.reference.rates_of(probe.modes(problem))
+    said = Prediction(plan, chosen.name, curves, rates=None if rates is None else np.asarray(rates), probe=probe)
+    if not law.exact:
+        return said
+    band = band_of(plan, ground.infinite) if not chosen.of_networks and "ntk" in curves else None
+    lazy = laziness(network, problem, law, plan.steps, ground.reference)
+    # the forecast is calibrated on modes
+    expected = _expected(said, band, lazy, chosen.of_networks) if probe.modal else None
+    return Prediction(plan, chosen.name, curves, band, lazy, said.rates, expected, probe)
+
+
+def _expected(said: Prediction, band: Trajectory | None, lazy: Float[np.ndarray, " t"], of_networks: bool) -> Forecast:
+    """The forecast of D_sup, from what is known before training."""
+    curves, network = said.curves, said.network
+    if "moving" in curves:
+        mean = {name: said.probe(curve, said.problem).mean() for name, curve in curves.items()}
+        return forecast_of_networks(mean["empirical"] - mean[said.name], mean["moving"] - mean["empirical"], network)
+    around = next(curve for curve in (band, curves.get("empirical"), said.theory) if curve is not None)
+    strays = said.probe(around, said.problem).remaining
+    gap = np.zeros((len(lazy), len(said.probe.modes(said.problem))), complex)
+    if said.name != "ntk" and not of_networks and "ntk" in curves:
+        gap = said.probe(said.theory, said.problem).mean() - said.probe(curves["ntk"], said.problem).mean()
+    return forecast(strays, gap, lazy, network, said.plan.seeds, known=of_networks)
+
+
+def laziness(
+    network: Network, problem: Problem, law: Law, steps: Int[np.ndarray, " t"], spectrum: Spectrum
+) -> Float[np.ndarray, " t"]:
+    """Mean squared movement per neuron that the theory needs by step s: sum_k |y_k|^2 (1 - p_s)^2 / (L_k alpha^2 m).
+
+    Known before training. Rates below the noise floor are left out: they have not moved by any step that counts.
+
+    Example:
+        >>> from lfp import Circle, TwoLayer, sum_of_modes
+        >>> from lfp.spectra import FourierSpectrum
+        >>> p, rates = sum_of_modes(Circle(), 8, [1]), FourierSpectrum(jnp.array([0.0, 0.5, 0.0, 0.0, 0.0]), 8)
+        >>> laziness(TwoLayer(10), p, GradientDescent(1.0), np.array([0, 1]), rates).round(12).tolist()
+        [0.0, 0.025]
+    """
+    rates = spectrum.rates
+    power = spectrum.coefficients(jnp.asarray(problem.y, rates.dtype))
+    learned = law.learned(rates, jnp.asarray(steps, rates.dtype))
+    real = rates > spectrum.noise_floor
+    moved = jnp.where(real, power / jnp.where(real, rates, 1.0), 0.0)
+    return np.asarray(learned**2 @ moved) / (network.alpha**2 * network.width)

@@ -1,0 +1,156 @@
+"""What a theory is: whether it applies, said before anything dear is computed, and the trajectory that it predicts."""
+
+from abc import abstractmethod
+from dataclasses import MISSING, fields
+from functools import cached_property
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from lfp import _checks
+from lfp.domains.problems import Points, Problem
+from lfp.measure.trajectory import Trajectory
+from lfp.networks.network import Network, Params, kernel
+from lfp.optimisers.law import Law
+from lfp.prediction.fluctuations import network_spectrum
+from lfp.prediction.noise import frozen_spectrum
+from lfp.spectra.on_points import GramSpectrum, Spectrum, refuse_dense
+from lfp.spectra.spectrum import spectrum
+from lfp.training.plan import Plan, initialise, unstack
+
+THEORIES: dict[str, type["Theory"]] = {}
+"""All theories by name. Each precedes the theory with which the error budget compares it."""
+
+
+class Ground:
+    """What the theories of one training share, each worked out once, when it is first asked for.
+
+    Args:
+        network: the network.
+        problem: the data.
+        law: the optimiser, where it is known already: an estimate takes its kernel from it.
+        seeds: number of networks.
+        seed: of their initialisation.
+        dtype: precision of the training: the kernels at the start are those of the same parameters.
+        infinite: spectrum of the infinite-width kernel on the data, where it is known already.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        problem: Problem | Points,
+        law: Law | None = None,
+        *,
+        seeds: int = 1,
+        seed: int = 0,
+        dtype: Any = jnp.float32,
+        infinite: Spectrum | None = None,
+    ) -> None:
+        self.network, self.problem, self.law = network, problem, law
+        self.seeds, self.seed, self.dtype = seeds, seed, dtype
+        if infinite is not None:
+            self.infinite = infinite
+
+    @cached_property
+    def infinite(self) -> Spectrum:
+        """Rates of the kernel at infinite width; InputError where there is none."""
+        return spectrum(kernel(self.network), self.problem)  # type: ignore[return-value]
+
+    @cached_property
+    def starts(self) -> list[Params]:
+        """The parameters of every network at its start."""
+        dim = self.problem.x.shape[1]
+        return unstack(initialise(self.network, dim, self.seeds, self.seed, self.dtype))
+
+    @cached_property
+    def empirical(self) -> list[GramSpectrum]:
+        """Rates of every network at its start; for an optimiser without linear law those of a frozen preconditioner."""
+        refuse_dense(len(self.problem.x))
+        if self.law is None or self.law.exact:
+            return [network_spectrum(self.network, self.problem, params) for params in self.starts]
+        return [frozen_spectrum(self.network, self.problem, self.law, params) for params in self.starts]
+
+    @cached_property
+    def reference(self) -> Spectrum:
+        """The rates that set the step: at infinite width where there are some, else of the first network."""
+        if self.law is not None and not self.law.exact:
+            return self.empirical[0]
+        try:
+            return self.infinite
+        except _checks.InputError:
+            return self.empirical[0]
+
+
+class Theory(eqx.Module):
+    """A way to predict a training. A subclass is known by its name from then on."""
+
+    name: ClassVar[str]
+    layer: ClassVar[tuple[str, str] | None] = None
+    """(layer of the error budget, theory or `training` that it is compared with)."""
+    most_points: ClassVar[float] = np.inf
+    """Points up to which it is worked out beside another theory, for the budget."""
+    of_networks: ClassVar[bool] = False
+    """Whether it uses the very networks that will be trained, at their start."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in vars(cls):
+            msg = f"theory {cls.__name__} has no name; allowed: a class attribute `name` of its own"
+            raise _checks.InputError(msg)
+        if cls.name in THEORIES and THEORIES[cls.name].__qualname__ != cls.__qualname__:
+            msg = f"name={cls.name!r} is that of {THEORIES[cls.name].__name__}; allowed: another name"
+            raise _checks.InputError(msg)
+        THEORIES[cls.name] = cls
+
+    @abstractmethod
+    def refusal(self, network: Network, law: Law | None, points: int) -> str | None:
+        """Why it does not apply; None where it does."""
+
+    @abstractmethod
+    def follow(self, plan: Plan, ground: Ground) -> Trajectory:
+        """The predicted trajectory, at the data.
+
+        Raises:
+            InputError: a kernel that has no spectrum.
+        """
+
+
+def no_linear_law(law: Law | None) -> str | None:
+    """The refusal of theories that need a linear law."""
+    if law is None or law.exact:
+        return None
+    return f"with {type(law.base).__name__}, which has no linear law; allowed: 'empirical', an estimate"
+
+
+def beside(theory: Theory, network: Network, law: Law, points: int) -> dict[str, Theory]:
+    """The other theories that apply and cost little, for the error budget; those with settings stand alone."""
+    plain = (kind for kind in THEORIES.values() if not any(f.default is MISSING for f in fields(kind)))
+    others = {kind.name: kind() for kind in plain if kind.name != theory.name and points <= kind.most_points}
+    return {name: other for name, other in others.items() if other.refusal(network, law, points) is None}
+
+
+def theory_of(which: "str | Theory") -> Theory:
+    """A theory, or that of a name."""
+    return which if isinstance(which, Theory) else THEORIES[_checks.choice("theory", which, THEORIES)]()
+
+
+def refuse(theory: Theory, network: Network, law: Law | None, points: int) -> None:
+    """Refuse a theory that does not apply, before anything dear is computed."""
+    reason = theory.refusal(network, law, points)
+    if reason is not None:
+        msg = f"theory={theory.name!r} {reason}"
+        raise _checks.InputError(msg)
+
+
+def layers() -> tuple[str, ...]:
+    """The layers of the error budget, those of all theories."""
+    return tuple(theory.layer[0] for theory in THEORIES.values() if theory.layer is not None)
+
+
+def way(theory: str) -> tuple[str, ...]:
+    """The layers that lie between a theory and training: D_sup is at most their sum."""
+    _checks.choice("theory", theory, THEORIES)
+    layer = THEORIES[theory].layer
+    return () if layer is None else (layer[0], *(way(layer[1]) if layer[1] != "training" else ()))

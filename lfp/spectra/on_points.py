@@ -1,0 +1,298 @@
+"""Spectra: a kernel on data, taken apart into rates. One rate per frequency where the data has a symmetry."""
+
+from typing import Protocol, runtime_checkable
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from lfp import _checks
+from lfp.domains.circle import Circle
+from lfp.domains.problems import Points, Problem
+from lfp.kernels.algebra import Kernel, refuse_asymmetric
+from lfp.kernels.blocked import Product
+from lfp.numerics.eigenpairs import largest_pairs
+from lfp.numerics.fourier import is_full_period_grid
+
+LARGEST_DENSE = 8192
+
+
+@runtime_checkable
+class Spectrum(Protocol):
+    """K P in its own basis, P the weights of the points: rates, and functions of the rates applied to values."""
+
+    rates: Float[Array, " r"]
+
+    def apply(self, gains: Float[Array, "t r"], u: Float[Array, " n"]) -> Float[Array, "t n"]:
+        """g(K P) u for every row of gains g(rates)."""
+        ...
+
+    def coefficients(self, u: Float[Array, " n"]) -> Float[Array, " r"]:
+        """|c|^2 of u along each rate: they sum to the weighted mean of u^2."""
+        ...
+
+    def rates_of(self, modes: Int[np.ndarray, " k"]) -> Float[Array, " k"] | None:
+        """The rates of given modes, where each mode has one; None where not."""
+        ...
+
+    @property
+    def noise_floor(self) -> Float[Array, ""]:
+        """Rates below this are rounding."""
+        ...
+
+
+class FourierSpectrum(eqx.Module):
+    """A translation-invariant kernel on an even full-period grid: L_k = (1/n) DFT of one row, k = 0 .. n/2.
+
+    Args:
+        rates: rate of each frequency, per unit of flow time.
+        n: number of points.
+    """
+
+    rates: Float[Array, " r"]
+    n: int = eqx.field(static=True)
+
+    def apply(self, gains: Float[Array, "t r"], u: Float[Array, " n"]) -> Float[Array, "t n"]:
+        """Each frequency of u times its gain."""
+        modes = jnp.fft.rfft(u)
+        return jnp.fft.irfft(gains.astype(modes.dtype) * modes[None, :], self.n, axis=-1)
+
+    def coefficients(self, u: Float[Array, " n"]) -> Float[Array, " r"]:
+        """|c_k|^2, both signs of k counted."""
+        twice = np.full(len(self.rates), 2.0)
+        twice[0] = 1.0
+        if self.n % 2 == 0:
+            twice[-1] = 1.0
+        return jnp.asarray(twice) * jnp.abs(jnp.fft.rfft(u) / self.n) ** 2
+
+    def rates_of(self, modes: Int[np.ndarray, " k"]) -> Float[Array, " k"]:
+        """L_k of the modes."""
+        return self.rates[np.asarray(modes)]
+
+    @property
+    def noise_floor(self) -> Float[Array, ""]:
+        """Rounding: eps times the largest rate."""
+        return jnp.finfo(self.rates.dtype).eps * self.rates.max()
+
+
+class GramSpectrum(eqx.Module):
+    """Any points: eigenpairs of P^(1/2) K P^(1/2), P = diag(weights).
+
+    Args:
+        rates: eigenvalues, decreasing, per unit of flow time; what rounding made negative is zero.
+        vectors: eigenvectors, one a column.
+        weights: weight of each point; they sum to 1.
+    """
+
+    rates: Float[Array, " n"]
+    vectors: Float[Array, "n n"]
+    weights: Float[Array, " n"]
+
+    def apply(self, gains: Float[Array, "t n"], u: Float[Array, " n"]) -> Float[Array, "t n"]:
+        """P^(-1/2) V g(rates) V^T P^(1/2) u."""
+        root = jnp.sqrt(self.weights)
+        return (gains * (self.vectors.T @ (root * u))[None, :]) @ self.vectors.T / root[None, :]
+
+    def coefficients(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
+        """(v . P^(1/2) u)^2."""
+        return (self.vectors.T @ (jnp.sqrt(self.weights) * u)) ** 2
+
+    def rates_of(self, modes: Int[np.ndarray, " k"]) -> None:
+        """None: eigenvectors of scattered points are not modes."""
+
+    @property
+    def noise_floor(self) -> Float[Array, ""]:
+        """Rounding of a dense eigensolver: n eps times the largest rate."""
+        return len(self.rates) * jnp.finfo(self.rates.dtype).eps * self.rates.max()
+
+
+def gram_spectrum(gram: Float[Array, "n n"], weights: Float[Array | np.ndarray, " n"]) -> GramSpectrum:
+    """Rates of a Gram matrix by a dense symmetric eigensolver.
+
+    Args:
+        gram: K(x_i, x_j), symmetric.
+        weights: weight of each point; they sum to 1.
+
+    Raises:
+        InputError: a matrix that is not finite, not symmetric or indefinite beyond rounding; under jit, where nothing
+            can be refused, a negative rate is NaN.
+
+    Example:
+        >>> gram_spectrum(jnp.diag(jnp.array([4.0, 2.0])), jnp.full(2, 0.5)).rates.round(12).tolist()
+        [2.0, 1.0]
+    """
+    if not isinstance(gram, Tracer):
+        _check_gram(gram)
+    weights = jnp.asarray(weights, gram.dtype)
+    root = jnp.sqrt(weights)
+    rates, vectors = jnp.linalg.eigh(root[:, None] * (gram + gram.T) / 2 * root[None, :])
+    return GramSpectrum(without_rounding(rates[::-1]), vectors[:, ::-1], weights)
+
+
+def _check_gram(gram: Float[Array, "n n"]) -> None:
+    """Finite and symmetric."""
+    _checks.finite("kernel", np.asarray(gram))
+    refuse_asymmetric(gram, gram)
+
+
+def refuse_dense(n: int) -> None:
+    """Refuse n points where an n x n matrix and its eigenvectors would be needed."""
+    if n > LARGEST_DENSE:
+        msg = (
+            f"points={n} needs {3 * 8 * n**2 / 2**30:.1f} GiB for a dense Gram matrix and its eigenvectors; "
+            f"allowed: {LARGEST_DENSE}, or a subsample (--subsample)"
+        )
+        raise _checks.InputError(msg)
+
+
+def data_spectrum(kernel: Kernel, data: Problem | Points) -> FourierSpectrum | GramSpectrum:
+    """Rates of a kernel on data: by FFT of one row where kernel and grid are translation invariant, else by eigh.
+
+    Under jit, which hides whether a kernel is translation invariant, `GramSpectrum`; its rates are differentiable, its
+    vectors are not.
+    """
+    x = jnp.asarray(data.x)
+    even = np.allclose(data.weights, 1 / len(x), rtol=1e-9)  # repeated points weigh more: no circulant matrix
+    if even and isinstance(data, Problem) and isinstance(data.domain, Circle) and is_full_period_grid(data.turns):
+        row = kernel(x[:1], x)[0]
+        if not isinstance(row, Tracer) and _is_circulant(kernel, x, row):
+            _checks.finite("kernel", np.asarray(row))
+            # the row is even in the angle: what is odd in it is rounding
+            rates = jnp.fft.rfft(row).real / len(x)
+            return FourierSpectrum(without_rounding(rates), len(x))
+    refuse_dense(len(x))
+    return gram_spectrum(kernel(x, None), data.weights)
+
+
+def without_rounding(rates: Float[Array, " r"]) -> Float[Array, " r"]:
+    """Rates with what rounding made negative set to 0; a kernel that is indefinite beyond rounding is refused."""
+    # the root of eps: kernels with an arccos in them are no better
+    tolerance = 10 * float(jnp.finfo(rates.dtype).eps) ** 0.5
+    if isinstance(rates, Tracer):
+        return jnp.where(rates < -tolerance * rates.max(), jnp.nan, jnp.maximum(rates, 0.0))
+    lowest, largest = float(rates.min()), float(rates.max())
+    if lowest < -tolerance * largest:
+        msg = f"kernel has a negative rate, {lowest:.2e} beside {largest:.2e}; allowed: positive semi-definite kernels"
+        raise _checks.InputError(msg)
+    return jnp.maximum(rates, 0.0)
+
+
+def _is_circulant(kernel: Kernel, x: Float[Array, "n d"], row: Float[Array, " n"]) -> bool:
+    """Whether other rows are the first one, shifted, and that is even, up to the square root of rounding."""
+    rows = np.unique(np.linspace(0, len(x) - 1, 4).astype(int))
+    shifted = jnp.stack([jnp.roll(row, i) for i in rows])
+    tolerance = float(jnp.sqrt(jnp.finfo(row.dtype).eps) * jnp.abs(row).max())
+    odd = jnp.abs(row[1:] - row[:0:-1]).max()  # a kernel that turns with the circle and is not symmetric
+    return bool(jnp.maximum(jnp.abs(kernel(x[rows], x) - shifted).max(), odd) <= tolerance)
+
+
+class PartialSpectrum(eqx.Module):
+    """Any points: the largest eigenpairs of P^(1/2) K P^(1/2), P = diag(weights).
+
+    Args:
+        rates: eigenvalues, decreasing, per unit of flow time.
+        vectors: orthonormal eigenvectors, one a column.
+        weights: weight of each point; they sum to 1.
+        residuals: |A q - L q| of each pair: a rate of the matrix lies within it.
+        trace: sum of all rates, the weighted mean of K(x, x).
+        passes: blocked products taken.
+    """
+
+    rates: Float[Array, " r"]
+    vectors: Float[Array, "n r"]
+    weights: Float[Array, " n"]
+    residuals: Float[Array, " r"]
+    trace: Float[Array, ""]
+    passes: int = eqx.field(static=True)
+
+    @property
+    def noise_floor(self) -> Float[Array, ""]:
+        """Rates below this are rounding of the products, n eps times the largest, or no more than a residual."""
+        rounding = len(self.weights) * jnp.finfo(self.rates.dtype).eps * self.rates.max()
+        return jnp.maximum(rounding, self.residuals.max())
+
+    @property
+    def tail(self) -> Float[Array, ""]:
+        """Sum of the rates that are not listed: the trace less those that are."""
+        return self.trace - jnp.sum(self.rates)
+
+    @property
+    def effective_rank(self) -> tuple[float, float]:
+        """Bounds on (sum of rates)^2 / sum of rate^2.
+
+        The sum is the trace. Squares that are not listed add between nothing and `tail` times the smallest listed rate.
+        """
+        known, rest = jnp.sum(self.rates**2), jnp.maximum(self.tail, 0) * self.rates[-1]
+        return float(self.trace**2 / (known + rest)), float(self.trace**2 / known)
+
+
+def largest_rates(
+    product: Product,
+    count: int,
+    key: PRNGKeyArray,
+    weights: Float[Array | np.ndarray, " n"] | None = None,
+    *,
+    tolerance: float = 1e-6,
+    block: int | None = None,
+    max_passes: int = 32,
+) -> PartialSpectrum:
+    """The `count` largest rates of a kernel on its points, without its matrix: see `eigenpairs.largest_pairs`.
+
+    Args:
+        product: `kernel_product(kernel, x)` or `network_product(network, params, x)`.
+        count: how many rates.
+        key: for the first vectors.
+        weights: weight of each point, as in `gram_spectrum`; None takes 1/n.
+        tolerance: largest residual, relative to the largest rate.
+        block: vectors a pass, at least `count`. A kernel in tiles is computed once a pass and more vectors cost little;
+            the product of a network costs the same for every vector, and few more than `count` are best.
+        max_passes: most passes.
+
+    Returns:
+        The rates, with their vectors and residuals; dynamics u' = -K P u.
+
+    Raises:
+        InputError: count above the number of points, weights that are not positive or do not sum to 1, a kernel that
+            is not finite or has negative rates, a tolerance that is not met.
+
+    Example:
+        >>> import jax
+        >>> from lfp.kernels import kernel_product
+        >>> product = kernel_product(lambda x1, x2: x1 @ x2.T, jnp.diag(jnp.arange(4.0)))
+        >>> largest_rates(product, 2, jax.random.key(0)).rates.round(3).tolist()
+        [2.25, 1.0]
+    """
+    n, dtype = len(product.x), product.x.dtype
+    weights = np.full(n, 1 / n) if weights is None else np.asarray(weights, np.float64)
+    if weights.shape != (n,) or not (weights > 0).all() or abs(weights.sum() - 1) > 1e-6:
+        msg = f"weights of shape {weights.shape}, sum {weights.sum():.6g}; allowed: {n} positive numbers that sum to 1"
+        raise _checks.InputError(msg)
+    weights = jnp.asarray(weights, dtype)
+    root = jnp.sqrt(weights)[:, None]
+    pairs = largest_pairs(
+        lambda v: root * product(root * v), n, count, key, tolerance, block=block, max_passes=max_passes, dtype=dtype
+    )
+    trace = jnp.sum(weights * product.diagonal())
+    return PartialSpectrum(without_rounding(pairs.rates), pairs.vectors, weights, pairs.residuals, trace, pairs.passes)
+
+
+def sobolev_rates(spectrum: Spectrum) -> FourierSpectrum:
+    """(1 + k^2) L_k: the rates under the Sobolev loss, k in cycles around the circle.
+
+    Both losses see a mode through the same functional: d/dt c_k = -L_k (c_k + k^2 c_k). Modes above what the grid
+    resolves are taken to be absent.
+
+    Raises:
+        InputError: a spectrum that is not that of an even grid on the circle.
+
+    Example:
+        >>> sobolev_rates(FourierSpectrum(jnp.array([1.0, 0.5, 0.25]), 4)).rates.tolist()
+        [1.0, 1.0, 1.25]
+    """
+    if not isinstance(spectrum, FourierSpectrum):
+        msg = f"spectrum={type(spectrum).__name__} has no frequencies; allowed: FourierSpectrum"
+        raise _checks.InputError(msg)
+    k = jnp.arange(len(spectrum.rates), dtype=spectrum.rates.dtype)
+    return FourierSpectrum((1 + k**2) * spectrum.rates, spectrum.n)

@@ -1,0 +1,122 @@
+"""One training, before it begins: which networks, on what, by which law, looked at when."""
+
+import hashlib
+import re
+from operator import itemgetter
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Int
+
+from lfp import _checks
+from lfp.domains.problems import Points, Problem
+from lfp.kernels.empirical import cast
+from lfp.networks.network import Network, Params
+from lfp.optimisers.adam import Adam
+from lfp.optimisers.law import Law
+from lfp.optimisers.mini_batch import MiniBatch
+
+
+class Plan(eqx.Module):
+    """What a training and its prediction have in common.
+
+    Args:
+        network: what is trained.
+        problem: points, targets and weights.
+        law: the optimiser; its learning rate is in flow time per step.
+        steps: steps at which to look, increasing from 0.
+        seeds: number of networks, drawn independently.
+        seed: seed of the ensemble.
+        dtype: precision of the training.
+
+    Raises:
+        InputError: no seeds, steps that are no whole numbers or do not increase from 0, a law of other data or of fewer
+            steps, a precision that JAX has switched off.
+    """
+
+    network: Network
+    problem: Problem | Points
+    law: Law
+    steps: Int[np.ndarray, " t"] = eqx.field(converter=np.asarray)
+    seeds: int = eqx.field(static=True, default=5)
+    seed: int = eqx.field(static=True, default=0)
+    dtype: Any = eqx.field(static=True, default=jnp.float32)
+
+    def __check_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        _checks.integer("seeds", self.seeds, 1)
+        steps, law, points = self.steps, self.law.base, len(self.problem.x)
+        if steps.ndim != 1 or not len(steps) or steps[0] != 0 or not (np.diff(steps) > 0).all():
+            msg = f"steps={steps.tolist()[:5]}... must start at 0 and increase"
+        elif (steps != np.rint(steps)).any():
+            msg = f"steps={steps.tolist()[:5]}... must be whole numbers"
+        elif isinstance(law, Adam) and steps[-1] > law.steps:
+            msg = f"steps={steps[-1]} is beyond Adam(steps={law.steps}), which has no law there; allowed: the same"
+        elif isinstance(law, MiniBatch) and law.points != points:
+            msg = f"law has points={law.points}, the data {points}; allowed: the same number"
+        elif jax.dtypes.canonicalize_dtype(self.dtype) != np.dtype(self.dtype):
+            msg = f"dtype={np.dtype(self.dtype).name} is switched off; allowed: float32, or jax_enable_x64"
+        else:
+            return
+        raise _checks.InputError(msg)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells this training from others, as curves of it carry it: fingerprints, and the seeds."""
+        parts = {
+            "network": self.network,
+            "law": self.law,
+            "data": (self.problem.x, self.problem.y, self.problem.weights),
+        }
+        prints = {name: fingerprint(part).hex()[:16] for name, part in parts.items()}
+        return {**prints, "seeds": self.seeds, "seed": self.seed}
+
+    def initialise(self) -> Params:
+        """Parameters at the start, stacked over the networks."""
+        return initialise(self.network, self.problem.x.shape[1], self.seeds, self.seed, self.dtype)
+
+
+def fingerprint(tree: Any) -> bytes:
+    """SHA-256 of a pytree: its arrays to the bit, and its form in words, without addresses of this process."""
+    arrays, rest = eqx.partition(tree, lambda leaf: isinstance(leaf, jax.Array | np.ndarray | np.generic))
+    digest = hashlib.sha256(re.sub("0x[0-9a-f]+", "", repr((rest, jax.tree.structure(arrays)))).encode())
+    for leaf in jax.tree.leaves(arrays):
+        digest.update(f"{leaf.dtype}{leaf.shape}".encode() + np.asarray(leaf).tobytes())
+    return digest.digest()
+
+
+def refuse_swapped(network: Any, problem: Any, law: Any = None) -> None:
+    """Refuse arguments that are not (network, problem, law), as in the order of other libraries."""
+    kinds = (("network", network, Network), ("problem", problem, Problem | Points), ("law", law, Law | None))
+    for name, value, kind in kinds:
+        if isinstance(value, type) or not isinstance(value, kind):
+            msg = f"{name}={type(value).__name__} is none; allowed: (network, problem, law, steps), in this order"
+            raise _checks.InputError(msg)
+
+
+def initialise(network: Network, dim: int, seeds: int, seed: int = 0, dtype: Any = jnp.float32) -> Params:
+    """Parameters of `seeds` networks, stacked. Drawn in the default precision, then cast: float32 and float64 agree.
+
+    Example:
+        >>> from lfp import TwoLayer
+        >>> a, w, b = initialise(TwoLayer(width=4), dim=2, seeds=3)
+        >>> a.shape, w.shape, b.dtype
+        ((3, 4), (3, 2, 4), dtype('float32'))
+    """
+    _checks.integer("seeds", seeds, 1)
+    keys = jax.random.split(jax.random.key(seed), seeds)
+    params = jax.vmap(lambda key: network.init(key, dim))(keys)
+    return cast(params, dtype)
+
+
+def unstack(params: Params) -> list[Params]:
+    """The parameters of each seed.
+
+    Example:
+        >>> [int(p) for p in unstack(jnp.arange(2))]
+        [0, 1]
+    """
+    return [jax.tree.map(itemgetter(i), params) for i in range(len(jax.tree.leaves(params)[0]))]
