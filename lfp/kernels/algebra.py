@@ -108,8 +108,8 @@ def as_kernel(which: Any) -> Kernel:
     return Given(which)
 
 
-class Sum(Kernel):
-    """K_1 + K_2: the kernel of f_1 + f_2, parameters apart."""
+class _Pair(Kernel):
+    """A kernel made of two."""
 
     one: Kernel = eqx.field(converter=as_kernel)
     two: Kernel = eqx.field(converter=as_kernel)
@@ -118,22 +118,18 @@ class Sum(Kernel):
         """Those of both."""
         self.one.check_derivatives()
         self.two.check_derivatives()
+
+
+class Sum(_Pair):
+    """K_1 + K_2: the kernel of f_1 + f_2, parameters apart."""
 
     def __call__(self, x1: Float[Array, "n d"], x2: Float[Array, "m d"] | None = None) -> Float[Array, "n m"]:
         """K_1(x1, x2) + K_2(x1, x2)."""
         return self.one(x1, x2) + self.two(x1, x2)
 
 
-class Times(Kernel):
+class Times(_Pair):
     """K_1 K_2, entry by entry."""
-
-    one: Kernel = eqx.field(converter=as_kernel)
-    two: Kernel = eqx.field(converter=as_kernel)
-
-    def check_derivatives(self) -> None:
-        """Those of both."""
-        self.one.check_derivatives()
-        self.two.check_derivatives()
 
     def __call__(self, x1: Float[Array, "n d"], x2: Float[Array, "m d"] | None = None) -> Float[Array, "n m"]:
         """K_1(x1, x2) K_2(x1, x2)."""

@@ -64,9 +64,8 @@ def profile(kernel: Function, space: Zonal) -> Profile:
         refuse_asymmetric(row, kernel(y, x))
         found = Profile(kernel, space, float(jnp.finfo(row.dtype).eps))
         size = max(size, float(jnp.abs(row).max()))
-        off = max(
-            off, float(np.abs(np.asarray(row[0], np.float64) - found(np.clip(np.asarray(y @ x[0]), -1, 1))).max())
-        )
+        gap = np.asarray(row[0], np.float64) - found(np.clip(np.asarray(y @ x[0]), -1, 1))
+        off = max(off, float(np.abs(gap).max()))
     if off > found.eps**0.5 * size:
         where = f"{space.name} of dim={space.dim}"
         msg = f"kernel is no function of x.y on the {where}: off by {off:.1e} of {size:.1e}; allowed: zonal kernels"

@@ -46,6 +46,10 @@ class Adam(Law):
                 msg = f"{name}={getattr(self, name)!r} must lie in [0, 1)"
                 raise _checks.InputError(msg)
 
+    def refusal(self, points: int, last: int) -> str | None:  # noqa: ARG002
+        """Beyond its steps it has no law."""
+        return f"steps={last} is beyond Adam(steps={self.steps}); allowed: the same" if last > self.steps else None
+
     def learned(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """The estimate of 1 - p_s."""
         return self.learned_on(np.ones(self.steps), rates, steps)

@@ -86,6 +86,10 @@ class Law(eqx.Module):
         """The law of the modes of rate L + decay, on their way to the share L / (L + decay), of the same optimiser."""
         return self
 
+    def refusal(self, points: int, last: int) -> str | None:  # noqa: ARG002 - most laws fit any training
+        """Why it is no law of a training on so many points, up to the last step; None where it is."""
+        return None
+
     def flow(self) -> "Law | None":
         """The gradient flow that slow modes see; None where there is none."""
         return None

@@ -47,6 +47,10 @@ class MiniBatch(GradientDescent):
         less = 1.0 if self.replacement else (self.points - self.batch) / max(self.points - 1, 1)
         return less / self.batch
 
+    def refusal(self, points: int, last: int) -> str | None:  # noqa: ARG002
+        """Its batches are drawn from so many points, and no others."""
+        return None if points == self.points else f"law has points={self.points}, the data {points}; allowed: the same"
+
     def largest_stable_lr(self, largest_rate: float) -> float:
         """2 / ((1 - spread) L_max + spread max n P_i K(x_i, x_i)): up to it the mean square decays."""
         return 2 / self._curvature(largest_rate)

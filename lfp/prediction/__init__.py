@@ -1,7 +1,4 @@
-"""Prediction: what is said before training, and whether it was right. A theory is known once it stands here.
-
-Theories stand in the order in which they idealise, which is that of the layers of the error.
-"""
+"""Prediction: what is said before training, and whether it was right. Theories stand in the order of their layers."""
 
 # isort: off
 from lfp.prediction.theory import THEORIES as THEORIES, Theory as Theory

@@ -15,9 +15,7 @@ from lfp import _checks
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.empirical import cast
 from lfp.networks.network import Network, Params
-from lfp.optimisers.adam import Adam
 from lfp.optimisers.law import Law
-from lfp.optimisers.mini_batch import MiniBatch
 
 
 class Plan(eqx.Module):
@@ -48,15 +46,13 @@ class Plan(eqx.Module):
     def __check_init__(self) -> None:
         """Refuse what cannot be trained."""
         _checks.integer("seeds", self.seeds, 1)
-        steps, law, points = self.steps, self.law.base, len(self.problem.x)
+        steps = self.steps
         if steps.ndim != 1 or not len(steps) or steps[0] != 0 or not (np.diff(steps) > 0).all():
             msg = f"steps={steps.tolist()[:5]}... must start at 0 and increase"
         elif (steps != np.rint(steps)).any():
             msg = f"steps={steps.tolist()[:5]}... must be whole numbers"
-        elif isinstance(law, Adam) and steps[-1] > law.steps:
-            msg = f"steps={steps[-1]} is beyond Adam(steps={law.steps}), which has no law there; allowed: the same"
-        elif isinstance(law, MiniBatch) and law.points != points:
-            msg = f"law has points={law.points}, the data {points}; allowed: the same number"
+        elif (reason := self.law.base.refusal(len(self.problem.x), int(steps[-1]))) is not None:
+            msg = reason
         elif jax.dtypes.canonicalize_dtype(self.dtype) != np.dtype(self.dtype):
             msg = f"dtype={np.dtype(self.dtype).name} is switched off; allowed: float32, or jax_enable_x64"
         else:
