@@ -14,7 +14,7 @@ PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(H
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p; done))
 JAX_TESTS := $(addprefix tests/kernels/test_,neural_tangents.py analytic.py empirical.py)
 
-.PHONY: demo test test-slow test-jax smoke docs notebooks lint format coverage env clean
+.PHONY: demo test test-slow test-jax smoke shift docs notebooks lint format coverage env clean
 
 demo: env
 	$(BIN)/lfp overlay --out demo
@@ -28,6 +28,10 @@ test-slow: env
 # Every experiment with small settings.
 smoke: env
 	$(BIN)/lfp experiment run all --smoke --out $(or $(OUT),$(shell mktemp -d))
+
+# Every experiment with all seeds shifted: make shift S=1000
+shift: env
+	$(BIN)/lfp experiment run all --seed $(S) --out $(or $(OUT),results)
 
 docs: .venv/docs-stamp
 	$(BIN)/mkdocs build --strict --quiet --site-dir site

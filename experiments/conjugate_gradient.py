@@ -16,7 +16,8 @@ from jax.flatten_util import ravel_pytree
 import lfp
 from lfp.figures import plots
 from lfp.harness import experiment, trials
-from lfp.harness.experiment import Gate, Stage
+from lfp.harness.experiment import Settings, Stage
+from lfp.harness.gate import Gate
 from lfp.training import initialise, unstack
 
 PAPER = "Frequency bias beyond gradient descent, arXiv 2101.00747"
@@ -25,7 +26,7 @@ CAPTION = "Conjugate gradients keep the order of frequencies, on the Krylov poly
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Settings):
     """Settings."""
 
     modes: tuple[int, ...] = (1, 3, 5)
@@ -33,10 +34,9 @@ class Config:
     width: int = 2048
     steps: int = 8
     share: float = 0.1
-    seeds: int = 5
-    rounding: float = 1e-6
-    limit: float = 0.01
-    order: float = 0.1
+    rounding: float = 1e-6  # float64, to which the polynomials are ill-conditioned
+    limit: float = 0.01  # 1 / alpha: how far the network is from linear
+    order: float = 0.1  # a tenth later
 
 
 SMOKE = Config(width=512, seeds=2, limit=0.02)
@@ -46,7 +46,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """Krylov polynomials of every network, then steps in its parameters; Gauss-Newton by its law, then in training."""
     problem, steps = lfp.sum_of_modes(lfp.Circle(), c.points, c.modes), np.arange(c.steps + 1)
     network = lfp.TwoLayer(c.width, "relu", alpha=100.0)
-    starts = unstack(initialise(network, 2, c.seeds, dtype=jnp.float64))
+    starts = unstack(initialise(network, 2, c.seeds, c.seed, dtype=jnp.float64))
     theory, wrong = (
         lfp.Trajectory(steps, _krylov(c, network, starts, problem, own), problem.x) for own in (True, False)
     )
@@ -61,7 +61,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
 
     def work() -> experiment.Arrays:
         values = np.stack([_conjugate(network, start, problem, c.steps) for start in starts])
-        run = lfp.train(network, problem, newton, steps, seeds=c.seeds)
+        run = lfp.train(network, problem, newton, steps, seeds=c.seeds, seed=c.seed)
         curves = {"krylov_training": lfp.Trajectory(steps, values, problem.x), "newton_training": run.trajectory}
         packed = [experiment.pack(name, lfp.probe(one, problem)) for name, one in curves.items()]
         return packed[0] | packed[1]
@@ -79,7 +79,7 @@ def _krylov(c: Config, network: lfp.TwoLayer, starts: list[Any], problem: Any, k
     for params in starts:
         rates = _spectrum(network, params, problem)
         power = rates.coefficients(jnp.asarray(problem.y))
-        law = lfp.ConjugateGradient(rates.rates, power) if krylov else lfp.GradientDescent(1 / float(rates.rates.max()))
+        law = lfp.ConjugateGradient(rates.rates, power) if krylov else trials.descent(rates)
         values.append(lfp.solve(rates, problem, law, np.arange(c.steps + 1)).values[0])
     return np.stack(values)
 
@@ -115,16 +115,12 @@ def check(data: Any, c: Config) -> list[Gate]:
     lead = {kind: (np.diff(found, axis=1) / found[:, :1]).min(axis=1) for kind, found in first.items()}
     what = "delay of each sine to the one below it, in steps to a half of the first"
     return [
-        Gate("conjugate gradients against the Krylov polynomial", _worst(krylov, theory), c.rounding),
-        Gate("the same for the law of gradient descent", _worst(krylov, descent), c.rounding, control=True),
-        Gate("Gauss-Newton against its law", _worst(newton, law), c.limit),
+        Gate("conjugate gradients against the Krylov polynomial", trials.gap(krylov, theory), c.rounding),
+        Gate("the same for the law of gradient descent", trials.gap(krylov, descent), c.rounding, control=True),
+        Gate("Gauss-Newton against its law", trials.gap(newton, law), c.limit),
         Gate(f"{what}, conjugate gradients", lead["krylov"], c.order, above=True),
         Gate(f"{what}, Gauss-Newton", lead["newton"], c.order, above=True, control=True),
     ]
-
-
-def _worst(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return np.abs(one - other).max(axis=(1, 2))
 
 
 def plot(data: Any, c: Config) -> Any:

@@ -12,8 +12,9 @@ import numpy as np
 import lfp
 from lfp import Problem
 from lfp.figures import plots
-from lfp.harness import experiment
-from lfp.harness.experiment import Gate, Stage
+from lfp.harness import experiment, trials
+from lfp.harness.experiment import Settings, Stage
+from lfp.harness.gate import Gate
 from lfp.measure import fitted_rate
 
 PAPER = "Overview, arXiv 2201.07395"
@@ -22,7 +23,7 @@ CAPTION = "Measured rates (dots) on the predicted (1 + k²) L_k (dashed) for smo
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Settings):
     """Settings."""
 
     smooth: tuple[str, ...] = ("erf", "gelu")
@@ -31,11 +32,11 @@ class Config:
     width: int = 16384
     alpha: float = 100.0
     steps: int = 400
-    seeds: int = 5
-    limit: float = 0.1
+    seeds: int = 10
+    limit: float = 0.1  # a tenth of the rate
 
 
-SMOKE = Config(smooth=("erf",), width=2048, seeds=2, modes=4, limit=0.3)
+SMOKE = Config(smooth=("erf",), width=2048, seeds=4, modes=4, limit=0.3)
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
@@ -54,19 +55,23 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
 
 def _measure(c: Config, problem: Problem, network: lfp.TwoLayer, rates: Any, name: str) -> experiment.Arrays:
     """Rate of every mode and seed, fitted to training on values and slopes."""
-    lr, slope = 1 / float(rates.rates.max()), sum(k * np.cos(k * problem.t) for k in problem.modes)
+    lr, slope = trials.step_size(rates), sum(k * np.cos(k * problem.t) for k in problem.modes)
     both = lfp.Sobolev(network)
     points, looks = both.points(problem, slope), lfp.log_steps(c.steps, 100)
-    run = lfp.train(both, points, lfp.GradientDescent(lr), looks, at=points.x[: c.points], seeds=c.seeds)
+    law, at = lfp.GradientDescent(lr), points.x[: c.points]
+    run = lfp.train(both, points, law, looks, at=at, seeds=c.seeds, seed=c.seed)
     curves = lfp.probe(lfp.Trajectory(looks, run.trajectory.values, problem.x), problem)
     found = [[fitted_rate(looks, size, lr) or 0.0 for size in np.abs(one).T] for one in curves.remaining]
     return {f"{name}_training": (("run", "mode"), np.array(found))}
 
 
 def check(data: Any, c: Config) -> list[Gate]:
-    """Rates, the worst mode of every seed; relu, and the rates without the factor, must miss."""
+    """Rates, the worst mode of every seed, of which the mean decides: theirs scatter about those of infinite width.
+
+    relu, and the rates without the factor, must miss.
+    """
     gates = [
-        Gate(f"rate against (1 + k²) L_k, {name}, relative error", _error(data, name, "theory"), c.limit)
+        Gate(f"rate against (1 + k²) L_k, {name}, relative error", _error(data, name, "theory"), c.limit, mean=True)
         for name in c.smooth
     ]
     plain = Gate("the same without the factor 1 + k²", _error(data, c.smooth[0], "plain"), c.limit, control=True)

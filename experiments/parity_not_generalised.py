@@ -6,14 +6,16 @@ cross entropy; this is the squared loss.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import lfp
 from lfp.figures import plots
-from lfp.harness import experiment
-from lfp.harness.experiment import Gate, Stage
+from lfp.harness import experiment, trials
+from lfp.harness.experiment import Settings, Stage
+from lfp.harness.gate import Gate
 
 PAPER = "F-Principle, arXiv 1901.06523"
 PREDICTED = "share of the left-out points on which the sign is right, for products of 2 bits and of all"
@@ -21,7 +23,7 @@ CAPTION = "Dashed theory over solid training: the share of unseen points that co
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Settings):
     """Settings."""
 
     dim: int = 8
@@ -31,9 +33,8 @@ class Config:
     alpha: float = 50.0
     mu: float = 0.9
     steps: int = 300
-    seeds: int = 5
-    limit: float = 0.05
-    chance: float = 0.5
+    limit: float = 0.1  # a tenth of the points
+    chance: float = 0.5  # of a sign
 
 
 SMOKE = Config(dim=6, train=44, degrees=(2, 6), width=1024, steps=100, seeds=2, limit=0.12)
@@ -43,17 +44,15 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """Theory and training for every degree, one sample a seed."""
     steps, shares = lfp.log_steps(c.steps, 60), []
     for degree in c.degrees:
-        for seed in range(c.seeds):
-            work = lambda degree=degree, seed=seed: _one(c, degree, seed, steps)  # noqa: E731
-            shares.append(stage(f"degree {degree} seed {seed}", work)["share"][1])
-    shape = (len(c.degrees), c.seeds, 2, 2, len(steps))
+        of_seeds = trials.seed_by_seed(c, stage, f"degree {degree}", partial(_one, c, degree, steps))
+        shares.append(of_seeds["share"][1])
     return {
         "step": (("step",), steps),
-        "share": (("degree", "seed", "kind", "where", "step"), np.reshape(shares, shape)),
+        "share": (("degree", "seed", "kind", "where", "step"), np.array(shares)),
     }
 
 
-def _one(c: Config, degree: int, seed: int, steps: np.ndarray) -> experiment.Arrays:
+def _one(c: Config, degree: int, steps: np.ndarray, seed: int) -> experiment.Arrays:
     """Share of right signs: theory and training, on left-out points and on samples."""
     x = lfp.Hypercube(c.dim).points()
     y = np.prod(np.sign(x[:, :degree]), axis=1)

@@ -18,8 +18,9 @@ import lfp
 from lfp import ModeCurves, probe_functions
 from lfp.domains import project
 from lfp.figures import plots
-from lfp.harness import experiment
-from lfp.harness.experiment import Gate, Stage
+from lfp.harness import experiment, trials
+from lfp.harness.experiment import Settings, Stage
+from lfp.harness.gate import Gate
 from lfp.measure import time_errors, time_to
 
 PAPER = "Pi-nets, arXiv 2202.13473"
@@ -32,7 +33,7 @@ THEORY = {2: "sphere", 9: "points"}
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Settings):
     """Settings."""
 
     spheres: tuple[int, ...] = (2, 9)
@@ -43,11 +44,11 @@ class Config:
     relative_lr: float = 0.5
     steps: int = 700
     highest: int = 40
-    seeds: int = 5
-    limit: float = 0.25
+    seeds: int = 8
+    limit: float = 0.25  # a quarter; the wrong theories miss by more than the time itself
 
 
-SMOKE = Config(spheres=(2,), design=9, width=1024, seeds=2, limit=0.4)
+SMOKE = Config(spheres=(2,), design=9, width=1024, seeds=4, limit=0.4)
 
 
 def _data(c: Config, dim: int) -> tuple[lfp.Points, np.ndarray]:
@@ -56,7 +57,7 @@ def _data(c: Config, dim: int) -> tuple[lfp.Points, np.ndarray]:
     if dim == 3:
         x, weights = space.design(c.design)
     else:
-        half = space.random(jax.random.key(0), c.pairs)
+        half = space.random(jax.random.key(c.seed), c.pairs)
         x, weights = np.concatenate([half, -half]), np.full(2 * c.pairs, 0.5 / c.pairs)
     zonal = project(space, axis[None] / np.linalg.norm(axis), np.ones(1), np.ones(1), DEGREES[-1], at=x)[1:].T
     harmonics = zonal / np.sqrt([float(space.multiplicity(k)) for k in DEGREES])
@@ -80,13 +81,13 @@ def _network(
     rates = lfp.spectrum(network, lfp.Sphere(dim), c.highest)
     own = np.nan_to_num(rates.rates[DEGREES])  # a rate that is none is below the noise
     gram = lfp.spectrum(network, data)
-    law, looks = lfp.GradientDescent(c.relative_lr / float(gram.rates[0])), lfp.log_steps(c.steps, 150)
+    law, looks = trials.descent(gram, c.relative_lr), lfp.log_steps(c.steps, 150)
     factors = np.asarray(law.factor(jnp.asarray(own), jnp.asarray(looks)))
     pure = ModeCurves(looks, DEGREES, factors[None] + 0j, np.ones(len(DEGREES), int))
     on_points = probe_functions(lfp.solve(gram, data, law, looks), data, harmonics, DEGREES)
 
     def train() -> experiment.Arrays:
-        found = lfp.train(network, data, law, looks, seeds=c.seeds).trajectory
+        found = lfp.train(network, data, law, looks, seeds=c.seeds, seed=c.seed).trajectory
         return experiment.pack(f"{name}_training", probe_functions(found, data, harmonics, DEGREES))
 
     arrays = {f"{name}_rates": (("degree",), rates.normalised), f"{name}_exponent": ((), rates.decay.parameter)}
@@ -101,7 +102,7 @@ def check(data: Any, c: Config) -> list[Gate]:
         theory, place = THEORY[sphere], f"S^{sphere}"
         for name in NAMES.values():
             off, text = _errors(data, sphere, name, theory), f"{place}, {name}: steps to 50 % from the {theory}"
-            gates.append(Gate(f"{text}, relative error", off, c.limit))
+            gates.append(Gate(f"{text}, relative error", off, c.limit, mean=True))
         for name in NAMES.values():
             left = np.abs(experiment.unpack(data, f"s{sphere}_{name}_training").remaining[:, -1, ODD]).min(axis=1)
             text = f"{place}, {name}: least that is left of degrees 3 and 5"

@@ -15,8 +15,9 @@ import numpy as np
 
 import lfp
 from lfp.figures import plots
-from lfp.harness import experiment
-from lfp.harness.experiment import Gate, Stage
+from lfp.harness import experiment, trials
+from lfp.harness.experiment import Settings, Stage
+from lfp.harness.gate import Gate
 from lfp.measure import settled
 from lfp.networks import value
 from lfp.prediction import network_spectrum
@@ -29,7 +30,7 @@ SHARE, LEAST = 0.1, 0.03
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Settings):
     """Settings."""
 
     equations: tuple[str, ...] = ("poisson", "transport")
@@ -41,11 +42,11 @@ class Config:
     wrong_scale: float = 0.05
     wrong_mu: float = 0.99
     steps: int = 600
-    seeds: int = 5
-    limit: float = 0.002
+    limit: float = 0.01  # a hundredth of the residual
+    better: float = 0.15  # decades: a factor of 1.4
 
 
-SMOKE = Config(equations=("transport",), points=16, width=512, steps=200, seeds=2, limit=0.01)
+SMOKE = Config(equations=("transport",), points=16, width=512, steps=200, seeds=4, limit=0.02)
 
 Solution = Callable[[np.ndarray], np.ndarray]
 
@@ -91,9 +92,11 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
 def _equation(c: Config, stage: Stage, name: str, looks: np.ndarray) -> experiment.Arrays:
     operators, data, solution = EQUATIONS[name](c)
     network = lfp.Pinn(lfp.TwoLayer(c.width, "tanh", w=lfp.Gaussian(c.spread), b=lfp.Gaussian(c.spread / 2)), operators)
-    own = [network_spectrum(network, data, one) for one in unstack(initialise(network, data.x.shape[1], c.seeds))]
+    own = [
+        network_spectrum(network, data, one) for one in unstack(initialise(network, data.x.shape[1], c.seeds, c.seed))
+    ]
     rates = np.stack([one.rates for one in own])
-    lr, mode = 1 / float(rates.max()), f"{name}_mode"
+    lr, mode = trials.step_size(rates), f"{name}_mode"
     arrays: experiment.Arrays = {f"{name}_x": (("seed", mode), lr * rates)}
     for kind, mu, scale in (("gd", 0.0, c.scale), ("ball", c.mu, c.scale), ("wrong", c.wrong_mu, c.wrong_scale)):
         law = lfp.HeavyBall(lr, mu)  # without momentum it is gradient descent
@@ -102,7 +105,7 @@ def _equation(c: Config, stage: Stage, name: str, looks: np.ndarray) -> experime
         arrays[f"{name}_{kind}_theory"] = (("seed", "step", mode), _modes(own, target, theory))
 
         def train(law: Any = law, target: lfp.Points = target, kind: str = kind) -> experiment.Arrays:
-            found = lfp.train(network, target, law, looks, seeds=c.seeds)
+            found = lfp.train(network, target, law, looks, seeds=c.seeds, seed=c.seed)
             u = jax.vmap(network.inner.apply, (0, None))(found.end, jnp.asarray(target.x[:, :-1], jnp.float32))
             true = solution(target.x[:, :-1])
             off = np.sqrt(np.mean((np.asarray(u) / c.scale - true) ** 2, axis=1) / np.mean(true**2))
@@ -124,16 +127,15 @@ def check(data: Any, c: Config) -> list[Gate]:
     gates = []
     for name in c.equations:
         gaps = {
-            kind: abs(data[f"{name}_{kind}"] - data[f"{name}_{kind}_theory"]).values.max(axis=(1, 2))
-            for kind in ("gd", "ball", "wrong")
+            kind: trials.gap(data[f"{name}_{kind}"], data[f"{name}_{kind}_theory"]) for kind in ("gd", "ball", "wrong")
         }
-        mistaken = abs(data[f"{name}_ball"] - data[f"{name}_gd_theory"]).values.max(axis=(1, 2))
-        better = data[f"{name}_gd_off"].values / data[f"{name}_ball_off"].values
+        mistaken = trials.gap(data[f"{name}_ball"], data[f"{name}_gd_theory"])
+        better = np.log10(data[f"{name}_gd_off"].values / data[f"{name}_ball_off"].values)
         far = f"{name}: the same at scale {c.wrong_scale:g}, mu = {c.wrong_mu:g}"
         gates += [
             Gate(f"{name}: largest error of a residual mode, gradient descent", gaps["gd"], c.limit),
             Gate(f"{name}: largest error of a residual mode, heavy ball", gaps["ball"], c.limit),
-            Gate(f"{name}: error of the solution, gradient descent over heavy ball", better, 1.5, above=True),
+            Gate(f"{name}: decades that the heavy ball takes off the error", better, c.better, above=True, mean=True),
             Gate(far, gaps["wrong"], c.limit, control=True),
             Gate(f"{name}: heavy ball predicted as gradient descent", mistaken, c.limit, control=True),
         ]

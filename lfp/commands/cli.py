@@ -109,10 +109,11 @@ def spectrum(
 
 
 def experiment(
-    action: Annotated[Literal["list", "run", "table"], tyro.conf.Positional],
+    action: Annotated[Literal["list", "run", "cards", "margins"], tyro.conf.Positional],
     name: Annotated[str, tyro.conf.Positional] = "all",
     out: Path = Path("results"),
     smoke: bool = False,
+    seed: int = 0,
     jobs: int = 2,
     json: bool = False,
     force: bool = False,
@@ -121,10 +122,11 @@ def experiment(
     """Reproduce the works that lfp rests on: each a theory curve, a real training, gates and controls.
 
     Args:
-        action: list their claims, run one or all, or print the table of finished runs in Markdown
+        action: list their claims, run one or all, or print of finished runs, in Markdown, cards or the nearest gates
         name: of the experiment to run; all of them without it
         out: folder of folders, one an experiment; what is finished there is not run again
         smoke: small settings: seconds in place of minutes
+        seed: the first seed: shifts every seed of an experiment, in a folder of its own
         jobs: how many run side by side when all are run
         json: print the result to stdout as JSON, and nothing else there
         force: run again what is there
@@ -134,22 +136,23 @@ def experiment(
     def work() -> dict[str, Any]:
         from lfp.harness import experiment, suite
 
-        how = {"smoke": smoke, "force": force, "folder": folder, "say": _say}
+        how = {"smoke": smoke, "seed": seed, "force": force, "folder": folder, "say": _say}
         return suite.run_all(out, jobs=jobs, **how) if name == "all" else experiment.run(name, out, **how)
 
-    def table() -> int:
-        from lfp.harness import suite
+    def show(what: str) -> int:
+        from lfp.harness import cards
 
-        print(suite.table(out, folder), end="")  # noqa: T201
+        print(getattr(cards, what)(out, folder), end="")  # noqa: T201
         return 0
 
     def check() -> None:
+        _checks.integer("seed", seed, 0)
         if name != "all":
-            _checks.choice("name", name, claims.experiments(folder))
+            claims.refuse_unknown(name, folder)
 
     listed = partial(tables.list_experiments, folder)
     run = _job("experiment", work, tables.show_experiments, out, json, check)
-    return {"run": run, "table": table, "list": listed}[action]
+    return {"run": run, "list": listed, **{what: partial(show, what) for what in ("cards", "margins")}}[action]
 
 
 def bench(

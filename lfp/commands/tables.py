@@ -21,10 +21,10 @@ def show_experiments(result: dict[str, Any], out: Path) -> None:
             kind = "fails, due" if gate["control"] else "holds"
             numbers = (f"{gate[key]:.3g}" for key in ("mean", "spread", "worst"))
             verdict = kind if gate["passed"] else "MISSED"
-            limit = f"{gate['sense']} {gate['limit']:.3g}"
+            limit = f"{'mean ' * (gate['decides'] == 'mean')}{gate['sense']} {gate['limit']:.3g}"
             table.add_row(f"{row['name']}: {gate['claim']}", limit, *numbers, str(gate["seeds"]), verdict)
         if "error" in row:
-            table.add_row(f"{row['name']}: {row['error']}", *[""] * 5, "MISSED")
+            table.add_row(f"{row['name']}: {row['error']}", *[""] * 5, "NO CONTROL" if row["gates"] else "DIVERGED")
     passed = sum(row["passed"] for row in rows)
     _print(table, f"{passed} of {len(rows)} experiments passed; {result['seconds']:.0f} s; results in {out}/")
 
@@ -33,6 +33,7 @@ def list_experiments(folder: Path) -> int:
     """Names, papers and claims; returns the exit code."""
     scripts = claims.experiments(folder)
     rows = [(name, str(script.constants.get("PAPER", "")), script.claim) for name, script in scripts.items()]
+    rows += [(name, "", f"no experiment: lacks {', '.join(lack)}") for name, lack in claims.incomplete(folder).items()]
     return _list(("experiment", "paper", "claim"), rows)
 
 

@@ -1,6 +1,7 @@
 """Experiments: the claim of a paper predicted, measured and judged. One file each, in experiments/.
 
-A file holds PAPER, PREDICTED and CAPTION (one line each), `Config` (frozen, all settings), SMOKE (a small one), and
+A file holds PAPER, PREDICTED and CAPTION (one line each), `Config` (`Settings` and its own, frozen), SMOKE (a small
+one), and
 
     run(config, stage) -> arrays     theory first, then training; work that takes long goes through `stage`
     check(data, config) -> gates     one `Gate` a claim, and the controls, which must fail
@@ -15,7 +16,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 
 from lfp import _checks, _files
 from lfp.figures import plots
-from lfp.harness.claims import EXPERIMENTS, experiments
+from lfp.harness.claims import EXPERIMENTS, refuse_unknown
 from lfp.measure.probes import ModeCurves
 from lfp.measure.trajectory import labelled, load, parts, save
 
@@ -32,44 +33,25 @@ Stage = Callable[[str, Callable[[], Arrays]], Arrays]
 
 
 @dataclass(frozen=True)
-class Gate:
-    """A number that every seed must keep, or that every seed of a control must miss.
+class Settings:
+    """What every `Config` has: its seeds, one a row of the measurements.
 
     Args:
-        claim: what is measured, with its unit.
-        values: the measurement, one number a seed.
-        limit: what it is held against.
-        above: whether the values must be at least the limit; else at most.
-        control: whether it must fail.
+        seeds: how many.
+        seed: the first of them; whatever is random hangs on it (`--seed` of the command).
+
+    Example:
+        >>> list(Settings(seeds=3, seed=1000).each_seed)
+        [1000, 1001, 1002]
     """
 
-    claim: str
-    values: Any
-    limit: float
-    above: bool = False
-    control: bool = False
+    seeds: int = 5
+    seed: int = 0
 
     @property
-    def passed(self) -> bool:
-        """Whether all values keep the limit; of a control, whether none does."""
-        values = np.atleast_1d(np.asarray(self.values, float))
-        kept = values >= self.limit if self.above else values <= self.limit
-        return bool(np.isfinite(values).all() and (~kept if self.control else kept).all())
-
-    def row(self) -> dict[str, Any]:
-        """What result.json says of it: mean, spread and worst over the seeds."""
-        values = np.atleast_1d(np.asarray(self.values, float))
-        return {
-            "claim": self.claim,
-            "mean": float(values.mean()),
-            "spread": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
-            "worst": float(values.min() if self.above != self.control else values.max()),
-            "seeds": len(values),
-            "limit": float(self.limit),
-            "sense": ">=" if self.above else "<=",
-            "control": self.control,
-            "passed": self.passed,
-        }
+    def each_seed(self) -> range:
+        """All of them."""
+        return range(self.seed, self.seed + self.seeds)
 
 
 class Kept:
@@ -120,11 +102,31 @@ def unpack(data: Any, name: str) -> ModeCurves:
 
 def experiment(name: str, folder: Path = EXPERIMENTS) -> Any:
     """The module of an experiment."""
-    _checks.choice("name", name, experiments(folder))
+    refuse_unknown(name, folder)
     spec: Any = importlib.util.spec_from_file_location(f"experiments.{name}", folder / f"{name}.py")
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+def folder_name(name: str, smoke: bool = False, seed: int = 0) -> str:
+    """The folder of a run among those of others.
+
+    Example:
+        >>> folder_name("decay"), folder_name("decay", smoke=True, seed=1000)
+        ('decay', 'decay-smoke-seed1000')
+    """
+    return name + "-smoke" * smoke + (f"-seed{seed}" if seed else "")
+
+
+def shifted(name: str, config: Any, seed: int) -> Any:
+    """The settings with another first seed."""
+    if not _checks.integer("seed", seed, 0):
+        return config
+    if not isinstance(config, Settings):
+        msg = f"seed={seed}: Config of {name} does not say what it shifts; allowed: 0, or a Config that is a `Settings`"
+        raise _checks.InputError(msg)
+    return replace(config, seed=seed)
 
 
 def run(
@@ -132,6 +134,7 @@ def run(
     out: str | Path = "results",
     *,
     smoke: bool = False,
+    seed: int = 0,
     force: bool = False,
     folder: Path = EXPERIMENTS,
     say: Callable[[str], None] = print,
@@ -140,22 +143,24 @@ def run(
 
     Args:
         name: of the experiment.
-        out: folder of folders; this run's is `name`, or `name-smoke`.
+        out: folder of folders; this run's is `name`, with `-smoke` and `-seed1000` behind it where these are given.
         smoke: small settings, seconds.
+        seed: the first seed: shifts every seed of the experiment.
         force: run again, whatever is there: needed after a change of the code, which the settings do not show.
         folder: where the experiments are.
         say: receives remarks, one line each.
 
     Returns:
-        What result.json holds: `gates`, `passed`, `seconds` of all its parts.
+        What result.json holds: `gates`, `passed`, `seconds` of all its parts; `error` where no gate is a control.
 
     Raises:
-        InputError: an unknown name; a folder that holds a run with other settings, and `force` is off.
+        InputError: an unknown name; a seed below 0, or that the `Config` has no field for; a folder that holds a run
+            with other settings, and `force` is off.
     """
     module, began = experiment(name, folder), time.perf_counter()
     claim = (module.__doc__ or "").split("\n")[0]
-    config = module.SMOKE if smoke else module.Config()
-    place, settings = Path(out) / (f"{name}-smoke" if smoke else name), {"experiment": name, **asdict(config)}
+    config = shifted(name, module.SMOKE if smoke else module.Config(), seed)
+    place, settings = Path(out) / folder_name(name, smoke, seed), {"experiment": name, **asdict(config)}
     say(f"{name}: {claim}")
     done = not force and _files.settings_of(place) == _files.plain(settings) and (place / "curves.nc").exists()
     if not done:
@@ -176,7 +181,9 @@ def run(
         "paper": module.PAPER,
         "claim": claim,
         "gates": [gate.row() for gate in gates],
-        "passed": bool(gates) and all(gate.passed for gate in gates) and any(gate.control for gate in gates),
+        "passed": all(gate.passed for gate in gates) and any(gate.control for gate in gates),
         "seconds": round(float(data.attrs["seconds"]), 1),
     }
+    if not any(gate.control for gate in gates):
+        result["error"] = "no gate is a control, which must fail: nothing shows that the others could"
     return _files.write_result(place, result)

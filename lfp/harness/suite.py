@@ -1,6 +1,5 @@
-"""All experiments of a folder: run side by side, and their table."""
+"""All experiments of a folder, run side by side."""
 
-import json
 import multiprocessing
 import os
 import signal
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lfp import _checks
-from lfp.harness.claims import EXPERIMENTS, experiments
+from lfp.harness.claims import EXPERIMENTS, experiments, incomplete
 
 
 def run_all(
@@ -33,41 +32,19 @@ def run_all(
         RuntimeError: a process was killed from outside, as for want of memory; what is finished is kept.
     """
     jobs = _checks.integer("jobs", jobs, 1)
-    names = experiments(how.get("folder", EXPERIMENTS))
+    folder = how.get("folder", EXPERIMENTS)
+    names = experiments(folder)
+    for name, lack in incomplete(folder).items():
+        say(f"{name}: left out, lacks {', '.join(lack)}")
     calls = [(name, out, {**how, "say": say}) for name in names]
     done = {}
     for row in map(_run, calls) if jobs == 1 else _side_by_side(calls, jobs):
         done[row["name"]] = row
-        say(f"{len(done)}/{len(names)} {row['name']}: {'passed' if row['passed'] else 'FAILED'}, {row['seconds']} s")
+        verdict = row.get("error") or ("passed" if row["passed"] else "FAILED")
+        say(f"{len(done)}/{len(names)} {row['name']}: {verdict}, {row['seconds']} s")
     rows = [done[name] for name in names]
     passed = bool(rows) and all(row["passed"] for row in rows)
     return {"experiments": rows, "passed": passed, "seconds": sum(row["seconds"] for row in rows)}
-
-
-def table(out: str | Path = "results", folder: Path = EXPERIMENTS) -> str:
-    """The table of experiments/README.md in Markdown, from the results of full runs that `run_all` left in `out`."""
-    heads = ("claim", "paper", "what is predicted", "command", "minutes", "gate", "measured", "control", "figure")
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for name, script in experiments(folder).items():
-        path = Path(out) / name / "result.json"
-        if not path.exists():
-            continue
-        result = json.loads(path.read_text())
-        gates = [gate for gate in result["gates"] if not gate["control"]]
-        controls = [gate for gate in result["gates"] if gate["control"]]
-        cells = (
-            result["claim"],
-            script.constants["PAPER"],
-            script.constants["PREDICTED"],
-            f"`lfp experiment run {name}`",
-            f"{result['seconds'] / 60:.1f}",
-            "<br>".join(f"{g['claim']} {g['sense']} {g['limit']:.3g}" for g in gates),
-            "<br>".join(_measured(g) for g in gates),
-            "<br>".join(f"{g['claim']}: {_measured(g)}" for g in controls),
-            f"[figure](figures/{name}.png)",
-        )
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
 
 
 def _side_by_side(calls: Iterable[Any], jobs: int) -> Iterator[dict[str, Any]]:
@@ -106,8 +83,3 @@ def _run(call: tuple[str, str | Path, dict[str, Any]]) -> dict[str, Any]:
         return {"name": name, "gates": [], "passed": False, "seconds": 0.0, "error": str(error)}
     finally:
         jax.clear_caches()  # compiled code of one is of no use to the next
-
-
-def _measured(gate: dict[str, Any]) -> str:
-    spread = f" ± {gate['spread']:.1g}" if gate["seeds"] > 1 else ""
-    return f"{gate['mean']:.3g}{spread}{'' if gate['passed'] else ' **missed**'}"

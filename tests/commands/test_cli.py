@@ -42,7 +42,7 @@ def process(*arguments):
         (["--help"], 0, "overlay"),
         (["overlay", "--help"], 0, "{gd,momentum,nesterov,sgd,adam}"),
         (["experiment", "list"], 0, "arXiv"),
-        (["experiment", "table", "--out", "nowhere"], 0, "| claim | paper |"),
+        (["experiment", "margins", "--out", "nowhere"], 0, "| experiment | first seeds |"),
         (["bench", "list"], 0, "import_time"),
         (["overlay", "--widht", "8"], 2, "--width"),
         (["overlay", "--theory", "nkt"], 2, "did you mean 'ntk'"),

@@ -1,7 +1,6 @@
 """Experiments: gates, kept parts, folders, the command."""
 
 import json
-import math
 import signal
 import subprocess
 import sys
@@ -12,8 +11,8 @@ import pytest
 
 from lfp import InputError
 from lfp.commands import cli
-from lfp.harness import claims, experiment, suite
-from lfp.harness.experiment import Gate, Kept
+from lfp.harness import cards, claims, experiment, suite
+from lfp.harness.experiment import Kept, Settings
 
 SCRIPT = '''"""A straight line has a slope.
 
@@ -23,10 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 from lfp.figures import plots
 from lfp.harness import experiment
-from lfp.harness.experiment import Gate
+from lfp.harness.experiment import Settings
+from lfp.harness.gate import Gate
 PAPER, PREDICTED, CAPTION = "Euclid", "the slope", "a line"
 @dataclass(frozen=True)
-class Config:
+class Config(Settings):
     slope: float = 2.0
     stop: bool = False
 SMOKE = Config(slope=1.0)
@@ -52,33 +52,6 @@ def folder(tmp_path):
     (tmp_path / "scripts" / "line.py").write_text(SCRIPT)
     (tmp_path / "scripts" / "helper.py").write_text("def run(): ...")
     return tmp_path / "scripts"
-
-
-@pytest.mark.parametrize(
-    ("values", "above", "control", "passed"),
-    [
-        ([1.0, 2.0], False, False, True),
-        ([1.0, 4.0], False, False, False),
-        ([1.0, 4.0], False, True, False),  # one seed of the control keeps the limit
-        ([4.0, 5.0], False, True, True),
-        ([4.0, 5.0], True, False, True),
-        ([4.0, 1.0], True, False, False),
-        ([1.0, math.nan], False, False, False),
-        ([math.nan, 9.0], False, True, False),  # what was not measured has not failed
-    ],
-)
-def test_a_gate_holds_for_every_seed_and_a_control_for_none(values, above, control, passed):
-    gate = Gate("x", values, 3.0, above=above, control=control)
-    assert gate.passed is passed
-    assert gate.row()["passed"] is passed
-    assert gate.row()["seeds"] == 2
-
-
-def test_the_worst_is_the_seed_nearest_to_the_wrong_side():
-    assert Gate("x", [1.0, 2.0], 3.0).row()["worst"] == 2.0
-    assert Gate("x", [1.0, 2.0], 0.5, above=True).row()["worst"] == 1.0
-    assert Gate("x", [4.0, 5.0], 3.0, control=True).row()["worst"] == 4.0
-    assert Gate("x", [1.0, 2.0], 3.0, above=True, control=True).row()["worst"] == 2.0
 
 
 def test_only_experiments_are_listed(folder):
@@ -115,6 +88,17 @@ def test_other_settings_need_another_folder(folder, tmp_path):
     assert experiment.run("line", tmp_path, folder=folder, say=str, smoke=True)["passed"]  # a folder of its own
 
 
+def test_a_seed_shifts_all_seeds_in_a_folder_of_its_own(folder, tmp_path):
+    for seed, name in ((0, "line"), (1000, "line-seed1000")):
+        experiment.run("line", tmp_path, folder=folder, say=str, seed=seed)
+        config = json.loads((tmp_path / name / "config.json").read_text())["settings"]
+        assert (config["seed"], config["seeds"]) == (seed, 5)
+    assert list(Settings(seeds=2, seed=7).each_seed) == [7, 8]
+    (folder / "line.py").write_text(SCRIPT.replace("Config(Settings)", "Config"))
+    with pytest.raises(InputError, match="seed=3"):
+        experiment.run("line", tmp_path, folder=folder, say=str, seed=3)
+
+
 def test_a_killed_run_goes_on_after_its_last_part(folder, tmp_path):
     (folder / "line.py").write_text(SCRIPT.replace("if c.stop", "if not (Path(__file__).parent / 'go').exists()"))
     (folder / "line.py").write_text("from pathlib import Path\n" + (folder / "line.py").read_text())
@@ -143,7 +127,7 @@ def test_run_all_goes_on_after_a_divergence(folder, tmp_path):
     result = suite.run_all(tmp_path, folder=folder, say=str)
     assert [row["passed"] for row in result["experiments"]] == [False, True]
     assert not result["passed"]
-    text = suite.table(tmp_path, folder)
+    text = cards.cards(tmp_path, folder)
     assert "`lfp experiment run line`" in text
     assert "broken" not in text
 
@@ -184,11 +168,34 @@ def test_an_interrupt_ends_the_workers_without_a_traceback(folder, tmp_path):
     assert "Traceback" not in said
 
 
-def test_an_experiment_without_a_control_does_not_pass(folder, tmp_path):
+def test_an_experiment_without_a_control_says_so(folder, tmp_path, capsys):
     (folder / "line.py").write_text(
         SCRIPT.replace(", control=True", "").replace('"slope 0", abs(found), 0.5', '"s", [0.0], 1')
     )
-    assert not experiment.run("line", tmp_path, folder=folder, say=str)["passed"]
+    said: list[str] = []
+    result = suite.run_all(tmp_path, folder=folder, say=said.append)
+    assert not result["passed"]
+    assert all(gate["passed"] for gate in result["experiments"][0]["gates"])
+    assert "no gate is a control" in said[-1]
+    assert "FAILED" not in said[-1]
+    assert cli.main(["experiment", "run", "--out", str(tmp_path), "--folder", str(folder), "--jobs", "1"]) == 1
+    shown = capsys.readouterr().out
+    assert "NO CONTROL" in shown
+    assert "MISSED" not in shown
+
+
+@pytest.mark.parametrize("part", claims.PARTS)
+def test_a_file_that_lacks_a_part_is_named(part, folder, tmp_path, capsys):
+    path = folder / "line.py"
+    path.write_text(path.read_text().replace(part, f"un{part}"))
+    assert cli.main(["experiment", "run", "line", "--out", str(tmp_path), "--folder", str(folder)]) == 2
+    assert f"line.py lacks {part};" in capsys.readouterr().err
+    assert claims.incomplete(folder) == {"line": [part]}
+    assert cli.main(["experiment", "list", "--folder", str(folder)]) == 0
+    assert f"lacks {part}" in " ".join(capsys.readouterr().out.split())
+    said: list[str] = []
+    suite.run_all(tmp_path, folder=folder, say=said.append)
+    assert said == [f"line: left out, lacks {part}"]
 
 
 def test_the_command(folder, tmp_path, capsys):
@@ -203,5 +210,7 @@ def test_the_command(folder, tmp_path, capsys):
     assert "1 of 1 experiments passed" in capsys.readouterr().out
     (folder / "line.py").write_text(SCRIPT.replace("1e-12", "-1"))
     assert cli.main(["experiment", "run", "line", *where]) == 1  # a failed check
-    assert cli.main(["experiment", "table", *where]) == 0
+    assert cli.main(["experiment", "cards", *where]) == 0
     assert "**missed**" in capsys.readouterr().out
+    assert cli.main(["experiment", "run", "line", "--seed", "-1", *where]) == 2
+    assert "seed=-1" in capsys.readouterr().err
