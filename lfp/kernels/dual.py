@@ -114,11 +114,12 @@ def _angle(dim: int, c: Array, q1: Array, q2: Array) -> tuple[Array, Array]:
     rounding of +-1 is taken for +-1, so that coinciding (and opposite) points are exact.
     """
     product = jnp.sqrt(q1) * jnp.sqrt(q2)
-    square = (product - c) * (product + c)
+    unit = jnp.where(product > 0, product, 1)  # squares of variances leave the range of float32
+    square = ((product - c) / unit) * ((product + c) / unit)
     rounding = 8 * np.sqrt(dim) * jnp.finfo(c.dtype).eps
-    positive = square > rounding * product**2
+    positive = square > rounding
     sine = jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
-    return jnp.arctan2(sine, jnp.where(product > 0, c, 1)), sine
+    return jnp.arctan2(sine, jnp.where(product > 0, c / unit, 1)), product * sine
 
 
 def _arc_cosine(slopes: tuple[float, float], dim: int, c: Array, q1: Array, q2: Array) -> Pair:

@@ -246,8 +246,9 @@ def _on_torus(domain: Torus, kernel: Kernel, modes: int | None = None) -> ModeRa
     n = 4
     while n < 8 * (top + 1) or n**domain.dim < 2**14:
         n *= 2
-    fine = np.asarray(grid_rates(kernel, domain, n), np.float64)
-    coarse = np.asarray(grid_rates(kernel, domain, n // 2), np.float64)
+    found, coarse = (grid_rates(kernel, domain, size) for size in (n, n // 2))
+    eps = float(jnp.finfo(found.dtype).eps)
+    fine, coarse = (np.asarray(one, np.float64) for one in (found, coarse))
     # one orbit of signs and orders of the angles, one label: k_1 >= k_2 >= ... >= 0
     labels = [k for k in np.ndindex(*(top + 1,) * domain.dim) if all(a >= b for a, b in pairwise(k))]
     labels.sort(key=lambda k: (sum(c * c for c in k), k))
@@ -255,7 +256,7 @@ def _on_torus(domain: Torus, kernel: Kernel, modes: int | None = None) -> ModeRa
     orbits = tuple(_orbit(k) for k in labels)
     counts = np.array(orbits, float)
     trace = float(kernel(*[jnp.asarray(domain.embed(np.zeros((1, domain.dim))))] * 2)[0, 0])
-    rounding = 4 * np.finfo(float).eps * abs(trace)
+    rounding = 4 * eps * abs(trace)
     errors = counts * np.maximum(np.abs(fine[index] - coarse[index]), rounding)
     radius = np.sqrt(np.square(np.array(labels, float)).sum(axis=1))
     return ModeRates(tuple(labels), radius, counts * fine[index], errors, orbits, trace)

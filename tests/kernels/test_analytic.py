@@ -1,6 +1,7 @@
 """Kernels of infinite width against slow references: dense quadrature, Monte Carlo, neural-tangents of its last JAX."""
 
 import json
+import math
 from pathlib import Path
 
 import jax
@@ -304,6 +305,50 @@ def test_float32_stays_float32(network):
     assert got.dtype == jnp.float32
     double = empirical_kernel(network, jax.tree.map(lambda p: p.astype(jnp.float64), params), SPACE)
     np.testing.assert_allclose(got, double, rtol=1e-4, atol=1e-5)
+
+
+def _arc_cosine_ntk(x1, x2, depth, w_std, b_std, low):
+    """The recursion of Cho and Saul for two points, in Python's floats, which have the range."""
+    w, b, turn = w_std**2, b_std**2, (1 - low) ** 2 / (2 * math.pi)
+    c, q1, q2 = (
+        b + w * math.fsum(map(math.prod, zip(u, v, strict=True))) / 2 for u, v in ((x1, x2), (x1, x1), (x2, x2))
+    )
+    ntk = c
+    for _ in range(depth):
+        size = math.sqrt(q1) * math.sqrt(q2)
+        angle = math.acos(max(min(c / size, 1.0), -1.0))
+        slope = (1 + low**2) / 2 - turn * angle
+        c, q1, q2 = (
+            b + w * value
+            for value in (slope * c + turn * size * math.sin(angle), *(q * (1 + low**2) / 2 for q in (q1, q2)))
+        )
+        ntk = c + w * slope * ntk
+    return ntk
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize(
+    ("network", "low", "scale"),
+    [
+        (MLP(2, 1, "relu", b_std=0.0), 0.0, 1e10),
+        (MLP(2, 1, "relu", b_std=0.0), 0.0, 1e-10),
+        (MLP(2, 3, "leaky_relu", b_std=0.0), 0.01, 1e9),
+        (MLP(2, 15, "relu", 16.0), 0.0, 1.0),
+        (MLP(2, 15, "leaky_relu", 0.2, 0.0), 0.01, 1.0),
+    ],
+)
+def test_squares_of_variances_beyond_the_range_of_float32(network, low, scale, dtype):
+    """Three points, coinciding and opposite ones among them, where q1 q2 is neither finite nor above 0 in float32."""
+    with jax.enable_x64(dtype == jnp.float64):
+        x = scale * jnp.asarray([[1.0, 0.0], [0.6, 0.8], [-1.0, 0.0]], dtype)
+        got = kernel(network)(x, None)
+        assert got.dtype == dtype
+    parts = (network.depth, network.w_std, network.b_std, low)
+    right = [[_arc_cosine_ntk(one, other, *parts) for other in x.tolist()] for one in x.tolist()]
+    share = [[float(got[i, j]) / float(row[i]) for j, _ in enumerate(row)] for i, row in enumerate(right)]
+    expected = [[float(value / row[i]) for value in row] for i, row in enumerate(right)]
+    # near coinciding points the angle is known to the root of the rounding
+    np.testing.assert_allclose(share, expected, rtol=0, atol=network.depth * 4 * float(jnp.finfo(dtype).eps) ** 0.5)
 
 
 @pytest.mark.slow

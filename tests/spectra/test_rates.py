@@ -194,6 +194,27 @@ def test_float32_kernels_say_how_little_they_know():
     assert np.all(np.abs(double.shares - exact.shares) < double.errors)
 
 
+@pytest.mark.parametrize(
+    ("profile", "right"),
+    [  # Fourier coefficients in cos(a - b)
+        (lambda t: jnp.exp(t), lambda k: iv(k, 1.0)),
+        (lambda t: jnp.exp(3 * t), lambda k: iv(k, 3.0)),
+        (lambda t: 1 / (1.25 - t), lambda k: 4 / 3 * 2.0**-k),
+        (lambda t: 1 / (3.0 - t), lambda k: 8**-0.5 * (3 + 8**0.5) ** -k),
+        (lambda t: 1 + t**2, lambda k: (1.5, 0.0, 0.25)[k] if k < 3 else 0.0),
+    ],
+)
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_rounding_of_a_kernel_on_the_torus_is_no_rate(profile, right, dtype):
+    """Stated errors contain the true ones, and rates below them are none."""
+    found = spectrum(lambda x1, x2: profile((x1 @ x2.T).astype(dtype)), Torus(1), 24)
+    shares = np.array([(1 if k == 0 else 2) * right(k) for k in range(25)])
+    assert np.all(np.abs(found.shares - shares) <= found.errors)
+    known = found.above_noise
+    assert known.sum() >= 2
+    np.testing.assert_allclose(found.rates[known], shares[known] / np.array(found.multiplicities)[known], rtol=0.3)
+
+
 def test_the_paper_scaling_and_uniform_laws_go_by_quadrature():
     """A kernel without power series has rates too; Gaussian laws agree with those of the kernel alone."""
     paper = TwoLayer(2, "relu")
