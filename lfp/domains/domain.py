@@ -14,11 +14,12 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float, Int, PRNGKeyArray
 
 from lfp import _checks
 
 Values = Float[np.ndarray, " m"]
+Degrees = Int[np.ndarray, " k"]
 _ROUNDING = 1e-6  # of given points: float32 passes
 
 
@@ -68,6 +69,14 @@ class Zonal(eqx.Module):
     @abstractmethod
     def multiplicity(self, degree: int) -> int:
         """Number of modes of a degree, exact."""
+
+    @abstractmethod
+    def settled(self, top: int) -> int:
+        """The n from which on `log_moment` holds and is smooth, for degrees up to top."""
+
+    @abstractmethod
+    def log_moment(self, n: Values, degree: Degrees) -> Float[np.ndarray, "m k"]:
+        """log E[t^n P_k(t)], n - k even, as a smooth function of n."""
 
     @abstractmethod
     def frequency(self, degree: Values) -> Values:

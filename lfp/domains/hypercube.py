@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from lfp import _checks
-from lfp.domains.domain import Values, Zonal, unit_vectors
+from lfp.domains.domain import Degrees, Values, Zonal, unit_vectors
 from lfp.numerics.fourier import walsh_hadamard
 
 LARGEST_CUBE = 20
@@ -49,6 +49,14 @@ class Hypercube(Zonal):
     def multiplicity(self, degree: int) -> int:
         """C(dim, k)."""
         return math.comb(self.dim, degree)
+
+    def settled(self, top: int) -> int:  # noqa: ARG002
+        """What the points other than x and -x add, (1 - 2/dim)^n each, is below rounding."""
+        return math.ceil(self.dim * (20 + math.log(self.dim) / 2))
+
+    def log_moment(self, n: Values, degree: Degrees) -> Float[np.ndarray, "m k"]:
+        """2 / 2^dim: t = 1 and t = -1."""
+        return np.full((len(n), len(degree)), (1 - self.dim) * math.log(2))
 
     def frequency(self, degree: Values) -> Values:
         """The degree."""

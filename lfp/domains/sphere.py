@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from lfp import _checks
-from lfp.domains.domain import Values, Zonal, unit_vectors
+from lfp.domains.domain import Degrees, Values, Zonal, unit_vectors
 from lfp.numerics.quadrature import gauss_legendre, graded
 
 
@@ -27,6 +27,20 @@ class Round(Zonal):
         """C(k + dim - 1, k) - C(k + dim - 3, k - 2)."""
         below = math.comb(degree + self.dim - 3, degree - 2) if degree > 1 else 0
         return math.comb(degree + self.dim - 1, degree) - below
+
+    def settled(self, top: int) -> int:
+        """The logarithm of the moment changes by less than 1/16 a step of two."""
+        return 4 * (top + self.dim)
+
+    def log_moment(self, n: Values, degree: Degrees) -> Float[np.ndarray, "m k"]:
+        """Gamma(n/2 + 1/2) Gamma(n/2 + 1) / Gamma(n/2 + 1 - k/2) / Gamma(n/2 + k/2 + dim/2), times what makes P_0 1.
+
+        By Rodrigues' formula; with Stirling's around n/2, so that little cancels.
+        """
+        y, shifts = n[:, None] / 2, (0.5, 1.0, 1 - degree / 2, (degree + self.dim) / 2)
+        parts = [(y + b - 0.5) * np.log1p(b / y) - b + _stirling(y + b) for b in shifts]
+        level = math.lgamma(self.dim / 2) - math.log(math.pi) / 2
+        return parts[0] + parts[1] - parts[2] - parts[3] - (self.dim - 1) / 2 * np.log(y) + level
 
     def frequency(self, degree: Values) -> Values:
         """k + (dim - 2) / 2."""
@@ -104,6 +118,11 @@ class Sphere(Round):
             weight = weight * np.sin(angle) ** (self.dim - 2)
             yield self._expand(kappa(angle), np.cos(angle), weight / weight.sum(), top)
             panels *= 2
+
+
+def _stirling(x: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "m k"]:
+    """log Gamma(x) - (x - 1/2) log x + x - log(2 pi) / 2, for large x."""
+    return (1 - (1 / 30 - 1 / 105 / x**2) / x**2) / (12 * x)
 
 
 def _directions(key: PRNGKeyArray, n: int, dim: int) -> Float[np.ndarray, "n dim"]:

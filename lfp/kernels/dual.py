@@ -292,76 +292,155 @@ MEHLER_TERMS = (64, 256, 1024)
 
 _SERIES_REACH = 16.0  # of the trapezoidal rule in z: the density there is 1e-56
 _LOST = 1e-3  # largest share that an expansion may leave out
+_APART = 0.1  # 1.1^-512 is below rounding
 _CUT = 1e-20  # squares of Hermite coefficients below this share of E[phi^2] are rounding
 
 Coefficients = Float[np.ndarray, " n"]
-SeriesPair = tuple[Coefficients, Coefficients]
 Numbers = tuple[float, float]
+Parts = tuple[tuple[Coefficients, Coefficients], Numbers, Numbers]
+"""Coefficients of E[phi(u) phi(v)] and E[phi'(u) phi'(v)]; their values at 1; by how much they rise from 0 to 1."""
 Expansion = tuple[Float[np.ndarray, " m"], Numbers, Numbers]
 """Squares of Hermite coefficients; E[phi^2] and E[phi'^2]; the shares of them that the squares sum to."""
 
 
-def dual_series(which: Activation, q: float, rho: Coefficients) -> tuple[SeriesPair, Numbers, Numbers]:
-    """E[phi(u) phi(v)] and E[phi'(u) phi'(v)], Var u = Var v = q, Cov(u, v) = q rho, rho a power series.
+class State(eqx.Module):
+    """A function f of t within a network, a power series with coefficients >= 0.
+
+    Args:
+        coefficients: of t^n.
+        at_one: f(1).
+        gap: f(1) - f(0), by sums and products of its own: where f hardly varies no subtraction knows its digits.
+        found: the value at 1 of the truncated expansions.
+        layers: number of activations on top of each other.
+        corners: the r >= 0 for which it has a corner at t = -1 - r, besides that at t = 1; None: not known.
+    """
+
+    coefficients: Coefficients
+    at_one: float
+    gap: float
+    found: float
+    layers: int = 0
+    corners: frozenset[float] | None = frozenset()
+
+    def __mul__(self, other: "State") -> "State":
+        gap = self.gap * other.at_one + float(self.coefficients[0]) * other.gap
+        product = times(self.coefficients, other.coefficients)
+        return State(product, self.at_one * other.at_one, gap, self.found * other.found, *self._of_both(other))
+
+    def __add__(self, other: "State") -> "State":
+        sums = (self.at_one + other.at_one, self.gap + other.gap, self.found + other.found)
+        return State(self.coefficients + other.coefficients, *sums, *self._of_both(other))
+
+    def _of_both(self, other: "State") -> tuple[int, frozenset[float] | None]:
+        both = None if self.corners is None or other.corners is None else self.corners | other.corners
+        return max(self.layers, other.layers), both
+
+    def scaled(self, factor: float, constant: float = 0.0) -> "State":
+        """factor f + constant."""
+        coefficients = factor * self.coefficients
+        coefficients[0] += constant
+        ends = (factor * self.at_one + constant, factor * self.gap, factor * self.found + constant)
+        return State(coefficients, *ends, self.layers, self.corners)
+
+
+def dual_series(which: Activation, covariance: State) -> tuple[State, State]:
+    """E[phi(u) phi(v)] and E[phi'(u) phi'(v)] as functions of t, u and v of the same variance.
 
     Args:
         which: the activation.
-        q: the variance, rho(1) = 1.
-        rho: coefficients of the correlation, >= 0.
-
-    Returns:
-        The two series; their values at 1, from closed forms or E[phi^2]; the shares of these that are found.
+        covariance: Cov(u, v) as a function of t, the variance at t = 1.
 
     Raises:
         InputError: an activation that is neither smooth nor relu's relative.
     """
-    slopes, found = corner(which), (1.0, 1.0)
+    q = covariance.at_one
+    rho, gap = covariance.coefficients / q, min(covariance.gap / q, 1.0)
+    slopes, shares = corner(which), (1.0, 1.0)
     closed = next((form for name, form in _CLOSED.items() if which.function is ACTIVATIONS[name].function), None)
     if slopes is not None:
-        slope_at_one = (slopes[0] ** 2 + slopes[1] ** 2) / 2
-        return _arc_cosine_series(slopes, q, rho), (q * slope_at_one, slope_at_one), found
-    if closed is not None:
-        value, slope = closed(q, np.ones(1))  # of the constant series 1
-        return closed(q, rho), (float(value[0]), float(slope[0])), found
-    exact = which.function is ACTIVATIONS["gelu"].function
-    squares, at_one, found = _gelu_squares(q) if exact else _hermite_squares(which, q)
-    return _mehler_series(squares, q, rho), at_one, found
-
-
-def _arc_cosine_series(slopes: tuple[float, float], q: float, rho: Coefficients) -> SeriesPair:
-    # d/d rho of E[phi phi] is q E[phi' phi'], whose own derivative is f / sqrt(1 - rho^2)
-    low, high = slopes
-    factor = (high - low) ** 2 / (2 * np.pi)
-    slope = factor * _arcsine(rho)
-    slope[0] += (low + high) ** 2 / 4
-    value = _integral(q * slope, rho)
-    value[0] = q * (slope[0] * rho[0] + factor * np.sqrt(1 - rho[0] ** 2))
+        parts, at_one, gaps = _arc_cosine_series(slopes, q, rho, gap)
+    elif closed is not None:
+        parts, at_one, gaps = closed(q, rho, gap)
+    else:
+        exact = which.function is ACTIVATIONS["gelu"].function
+        squares, at_one, shares = _gelu_squares(q) if exact else _hermite_squares(which, q)
+        parts, gaps = _mehler_series(squares, q, rho, gap)
+    # the truncation of the layer below changes rho(1) by this amount; the slope at 1 is the largest derivative
+    lost = at_one[1] * (q - covariance.found)
+    found = (at_one[0] * shares[0] - lost, at_one[1] * shares[1])
+    marks = (covariance.layers + 1, None if slopes is None else _corners(covariance))
+    value, slope = (State(*numbers, *marks) for numbers in zip(parts, at_one, gaps, found, strict=True))
     return value, slope
 
 
-def _erf(q: float, rho: Coefficients) -> SeriesPair:
+def _corners(covariance: State) -> frozenset[float] | None:
+    """Where a correlation of -1 makes a corner of an activation that has one."""
+    if covariance.layers == 0:  # c_0 + c_1 t
+        return frozenset([2 * float(covariance.coefficients[0] / covariance.coefficients[1])])
+    # a correlation that is well within -1 and 1 at t = -1 reaches them, if at all, far from the circle
+    apart = [2 * float(covariance.coefficients[part::2].sum()) for part in (0, 1)]
+    steep = float(np.arange(len(covariance.coefficients)) @ covariance.coefficients)
+    return covariance.corners if all(part > _APART * steep or part == 0 for part in apart) else None
+
+
+def _arc_cosine_series(slopes: Numbers, q: float, rho: Coefficients, gap: float) -> Parts:
+    # d/d rho of E[phi phi] is q E[phi' phi'], whose own derivative is f / sqrt(1 - rho^2)
+    low, high = slopes
+    mean, factor = (low**2 + high**2) / 2, (high - low) ** 2 / (2 * np.pi)
+    angle = 2 * float(np.arcsin(np.sqrt(gap / 2)))  # between u and v at t = 0
+    slope = factor * _arcsine(rho, gap * (2 - gap))
+    slope[0] += (low + high) ** 2 / 4
+    value = _integral(q * slope, rho)
+    value[0] = q * (slope[0] * rho[0] + factor * np.sin(angle))
+    twist = angle**2 * float(special.spherical_jn(1, angle))  # sin - angle cos
+    return (value, slope), (q * mean, mean), (q * (mean * gap - factor * twist), factor * angle)
+
+
+def _erf(q: float, rho: Coefficients, gap: float) -> Parts:
     z = 2 * q / (1 + 2 * q)
-    return 2 / np.pi * _arcsine(z * rho), 2 * z / (np.pi * q) * _power(times(z * rho, z * rho), -0.5)
+    square, root, root_at_one = _below_one(z, 1 / (1 + 2 * q), rho, gap)
+    value, slope = _arcsine(z * rho, root**2), _power(square, root**2, -0.5)
+    both = root + root_at_one
+    # the difference of two arcs of sines; that of 1 / root
+    gaps = 2 * float(np.arctan(z * gap / both)), z**2 * gap * (2 - gap) / (both * root * root_at_one)
+    a, b = 2 / np.pi, 2 * z / (np.pi * q)
+    at_one = a * float(np.arctan2(z, root_at_one)), b / root_at_one
+    return (a * value, b * slope), at_one, (a * gaps[0], b * gaps[1])
 
 
-def _sin(q: float, rho: Coefficients) -> SeriesPair:
-    # sinh' = cosh, cosh' = sinh, both of q rho: the coefficients of one give the next of the other
+def _sin(q: float, rho: Coefficients, gap: float) -> Parts:
+    # e^-q sinh(q rho) and its derivative e^-q cosh: the coefficients of one give the next of the other
     n = np.arange(len(rho))
     odd, even = np.zeros_like(rho), np.zeros_like(rho)
-    odd[0], even[0] = np.sinh(q * rho[0]), np.cosh(q * rho[0])
+    fall, back = np.exp(-q * gap), np.exp(-2 * q * rho[0])
+    odd[0], even[0] = -fall * np.expm1(-2 * q * rho[0]) / 2, fall * (1 + back) / 2
     rise = q * n * rho
     for i in range(1, len(rho)):
         odd[i], even[i] = (rise[1 : i + 1] @ other[i - 1 :: -1][:i] / i for other in (even, odd))
-    return np.exp(-q) * odd, np.exp(-q) * even
+    at_one = -float(np.expm1(-2 * q)) / 2, (1 + float(np.exp(-2 * q))) / 2
+    # 2 sinh(q gap / 2) cosh or sinh of q (1 + rho) / 2, times e^-q
+    bend, far = -float(np.expm1(-q * gap)) / 2, float(np.exp(-q * (2 - gap)))
+    return (odd, even), at_one, (bend * (1 + far), bend * (1 - far))
 
 
-def _gaussian(q: float, rho: Coefficients) -> SeriesPair:
-    c = q / (1 + q)
-    square = times(c * rho, c * rho)
-    return _power(square, -0.5) / (1 + q), q / (1 + q) ** 3 * times(rho, _power(square, -1.5))
+def _gaussian(q: float, rho: Coefficients, gap: float) -> Parts:
+    square, root, root_at_one = _below_one(q / (1 + q), 1 / (1 + q), rho, gap)
+    a, b = 1 / (1 + q), q / (1 + q) ** 3
+    value, slope = a * _power(square, root**2, -0.5), b * times(rho, _power(square, root**2, -1.5))
+    low, high = 1 / root, 1 / root_at_one
+    # of 1 / root, and of rho / root^3
+    rise = (q / (1 + q)) ** 2 * gap * (2 - gap) * low * high / (root + root_at_one)
+    bend = rise * (low**2 + low * high + high**2) + gap * low**3
+    return (value, slope), (a * high, b * high**3), (a * rise, b * bend)
 
 
-_CLOSED: dict[str, Callable[[float, Coefficients], SeriesPair]] = {"erf": _erf, "sin": _sin, "gaussian": _gaussian}
+_CLOSED: dict[str, Callable[[float, Coefficients, float], Parts]] = {"erf": _erf, "sin": _sin, "gaussian": _gaussian}
+
+
+def _below_one(z: float, rest: float, rho: Coefficients, gap: float) -> tuple[Coefficients, float, float]:
+    """u^2, and sqrt(1 - u^2) at t = 0 and t = 1, of u = z rho, z = 1 - rest, rho(0) = 1 - gap."""
+    at_zero, at_one = ((rest + z * part) * (2 - rest - z * part) for part in (gap, 0.0))
+    return times(z * rho, z * rho), float(np.sqrt(at_zero)), float(np.sqrt(at_one))
 
 
 def _gelu_squares(q: float) -> Expansion:
@@ -417,17 +496,22 @@ def _hermite_squares(which: Activation, q: float) -> Expansion:
     return squares, (value, slope), (min(shares[0], 1 - 1e-15), min(shares[1], 1 - 1e-15))
 
 
-def _mehler_series(squares: Float[np.ndarray, " m"], q: float, rho: Coefficients) -> SeriesPair:
-    """sum_m A_m rho^m and sum_m m A_m rho^(m-1) / q."""
+def _mehler_series(
+    squares: Float[np.ndarray, " m"], q: float, rho: Coefficients, gap: float
+) -> tuple[tuple[Coefficients, Coefficients], Numbers]:
+    """sum_m A_m rho^m and sum_m m A_m rho^(m-1) / q, and by how much they rise."""
     value, slope = np.zeros_like(rho), np.zeros_like(rho)
     power = np.zeros_like(rho)
     power[0] = 1
+    tangent = np.arange(1, len(squares)) * squares[1:] / q
     for m in range(1 + int(np.flatnonzero(squares).max(initial=0))):
         value += squares[m] * power
-        if m + 1 < len(squares):
-            slope += (m + 1) * squares[m + 1] / q * power
+        if m < len(tangent):
+            slope += tangent[m] * power
         power = times(power, rho)
-    return value, slope
+    with np.errstate(divide="ignore"):
+        rise = -np.expm1(np.arange(1, len(squares)) * np.log1p(-gap))  # 1 - rho(0)^m
+    return (value, slope), (float(squares[1:] @ rise), float(tangent[1:] @ rise[:-1]))
 
 
 def times(a: Coefficients, b: Coefficients) -> Coefficients:
@@ -444,21 +528,22 @@ def _integral(outer: Coefficients, inner: Coefficients) -> Coefficients:
     return np.where(n > 0, rise / np.maximum(n, 1), 0.0)
 
 
-def _arcsine(u: Coefficients) -> Coefficients:
-    out = _integral(_power(times(u, u), -0.5), u)
-    out[0] = np.arcsin(u[0])
+def _arcsine(u: Coefficients, rest: float) -> Coefficients:
+    """The arc whose sine is u >= 0, rest = 1 - u_0^2."""
+    out = _integral(_power(times(u, u), rest, -0.5), u)
+    out[0] = np.arctan2(u[0], np.sqrt(rest))
     return out
 
 
-def _power(h: Coefficients, exponent: float) -> Coefficients:
-    """(1 - h)^exponent for an exponent < 0 and h >= 0: the binomial recurrence, all of whose terms are >= 0."""
+def _power(h: Coefficients, rest: float, exponent: float) -> Coefficients:
+    """(1 - h)^exponent for an exponent < 0, h >= 0, rest = 1 - h_0: the binomial recurrence, all of its terms >= 0."""
     n = np.arange(len(h), dtype=float)
     out = np.zeros_like(h)
-    out[0] = (1 - h[0]) ** exponent
+    out[0] = rest**exponent
     backwards, bent = h[::-1].copy(), (n * h)[::-1].copy()
     for i in range(1, len(h)):
         # i (1 - h_0) y_i = sum_j (i - j (1 + exponent)) h_j y_(i-j)
         tail = slice(len(h) - 1 - i, len(h) - 1)
         sums = i * (backwards[tail] @ out[:i]) - (1 + exponent) * (bent[tail] @ out[:i])
-        out[i] = sums / (i * (1 - h[0]))
+        out[i] = sums / (i * rest)
     return out

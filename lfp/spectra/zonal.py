@@ -6,7 +6,8 @@ the smaller error is taken:
 - quadrature, share_k = sqrt(N_k) E[kappa(t) Phi_k(t)], Phi_k = sqrt(N_k) P_k orthonormal under the distribution of
   t = x.y. Its error is rounding of kappa times sqrt(N_k): enough on the circle, useless in high dimension;
 - the power series kappa = sum_n a_n t^n, a_n >= 0 (`series`): share_k = sum_n a_n Prob(X_n = k), X the walk on the
-  degrees that starts at 0 (`Zonal`). Only sums of numbers >= 0: relative accuracy, less what the series leaves out.
+  degrees that starts at 0 (`Zonal`). Only sums of numbers >= 0: relative accuracy. Where a corner makes the series long
+  the sum goes on by the law of a_n and the closed form of N_k E[t^n P_k] = Prob(X_n = k).
 """
 
 import math
@@ -22,6 +23,7 @@ from lfp.kernels.series import Series
 Shares = tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]
 
 
+_LONGEST, _NODES = 2**15, 128  # steps of a walk, nodes of what follows
 _TOLERANCE = 32  # changes by so many eps of kappa(1) are rounding
 
 
@@ -62,28 +64,67 @@ def series_shares(series: Series, space: Zonal, top: int) -> Shares:
         top: highest degree.
     """
     check_top(space, top)
-    terms = len(series.coefficients)
-    last = min(max(top, (terms + top) // 2) + 1, terms) if space.highest is None else space.highest
-    down, up = space.steps(last)
-    law = np.zeros(last + 1)
-    law[0] = 1
-    shares, peak = np.zeros(top + 1), np.zeros(top + 1)
-    recent = np.zeros((4, top + 1))
-    for a in series.coefficients:
-        seen = law[: top + 1]
-        shares[: len(seen)] += a * seen
-        recent = np.concatenate([recent[1:], np.pad(seen, (0, top + 1 - len(seen)))[None]])
-        peak = np.maximum(peak, recent[-1])
-        law = np.concatenate([[0.0], (up * law)[:-1]]) + np.append((down * law)[1:], 0.0)
+    n = np.arange(len(series.coefficients))
+    numbers = np.stack([series.coefficients, series.rounding * (n + 8) * series.coefficients])
+    count = max(len(n), space.settled(top))
+    if series.law is not None and count <= _LONGEST:
+        n = np.arange(len(n), count, dtype=float)
+        numbers = np.concatenate([numbers, series.later(n, 1 - 2 * (n % 2))], axis=1)
+        (shares, errors), _, _ = _walk(numbers, space, top)
+        rest, error = _remainder(series, space, count, top)
+        return shares + rest, errors + error
+    (shares, errors), peak, recent = _walk(numbers, space, top)
     # later on a degree is less likely than now, once its probability falls (every second step: parity)
     falling = (recent[2] <= recent[0]) & (recent[3] <= recent[1])
     ahead = recent[2:].max(axis=0)
     if space.highest is not None:
         ahead = np.maximum(ahead, np.exp(log_multiplicities(space, top) - (space.highest - 1) * np.log(2)))
     later = np.where(falling, np.minimum(ahead, 1.0), 1.0)
-    rounding = terms * np.finfo(float).eps * shares
     ever = np.where(falling, np.maximum(peak, later), 1.0)
-    return shares, rounding + series.beyond * later + series.scattered * ever
+    return shares, errors + series.beyond * later + series.scattered * ever
+
+
+def _walk(numbers: Float[np.ndarray, "2 n"], space: Zonal, top: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """sum_n numbers_n Prob(X_n = k); the largest of the probabilities; the last four."""
+    terms = numbers.shape[1]
+    last = min(max(top, (terms + top) // 2) + 1, terms) if space.highest is None else space.highest
+    down, up = space.steps(last)
+    law = np.zeros(last + 1)
+    law[0] = 1
+    sums, peak, recent = np.zeros((2, top + 1)), np.zeros(top + 1), np.zeros((4, top + 1))
+    width = min(last, top) + 1
+    lost = np.zeros((2, width))
+    for n, pair in enumerate(numbers.T):
+        # Kahan's sum: thousands of terms below its rounding count together
+        term = pair[:, None] * law[:width] - lost
+        before, sums[:, :width] = sums[:, :width].copy(), sums[:, :width] + term
+        lost = (sums[:, :width] - before) - term
+        if n >= terms - len(recent):
+            recent[n - terms, :width] = law[:width]
+        peak[:width] = np.maximum(peak[:width], law[:width])
+        after = np.zeros_like(law)
+        after[1:] = (up * law)[:-1]
+        after[:-1] += (down * law)[1:]
+        law = after
+    return sums, peak, recent
+
+
+def _remainder(series: Series, space: Zonal, count: int, top: int) -> Float[np.ndarray, "2 k"]:
+    """The sum from n = count on and its error, by Euler and Maclaurin: an integral from a midpoint, and differences."""
+    x, weight = np.polynomial.legendre.leggauss(_NODES)
+    y, logs, sums = (1 + x) / 2, log_multiplicities(space, top), np.zeros((2, top + 1))
+    for odd in range(min(2, top + 1)):
+        k = np.arange(odd, top + 1, 2)
+        middle = float(count + (count + odd) % 2 - 1)
+        # n = middle / y^2: the terms fall by half powers of n
+        n = np.concatenate([middle + np.arange(-5, 6, 2), middle / y**2])
+        chance = np.exp(logs[k] + space.log_moment(n, k))
+        terms = series.later(n, 1 - 2 * odd)[:, :, None] * chance
+        first, third, fifth = (np.diff(terms[:, :6], order, axis=1)[:, 2 - order // 2] for order in (1, 3, 5))
+        integral = np.einsum("i,fik->fk", weight / 2 * middle / y**3, terms[:, 6:])
+        sums[:, k] = integral + first / 24 - 17 * third / 5760
+        sums[1, k] += np.abs(367 * fifth[0] / 967680)
+    return sums
 
 
 def check_top(space: Zonal, top: int) -> int:

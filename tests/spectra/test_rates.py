@@ -1,5 +1,6 @@
 """Rates by mode: against dense Gram matrices, sums, higher precision; what is noise is never shown as a rate."""
 
+from decimal import Decimal
 from math import comb, fsum
 
 import jax
@@ -7,12 +8,26 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.special import gegenbauer, iv
+from scipy.special import gammaln, gegenbauer, iv
 
-from lfp import MLP, Circle, Hypercube, InputError, Sphere, Torus, TwoLayer, Uniform, kernel, profile, spectrum
+from lfp import (
+    MLP,
+    Circle,
+    Gaussian,
+    Hypercube,
+    InputError,
+    Sphere,
+    Torus,
+    TwoLayer,
+    Uniform,
+    kernel,
+    profile,
+    spectrum,
+)
 from lfp.kernels import power_series
 from lfp.spectra import grid_rates
 from lfp.spectra.zonal import quadrature_shares, series_shares
+from tests.reference.decimals import network_series, shares
 
 RELU, ERF = MLP(2, 2, "relu"), MLP(2, 2, "erf")
 PLAIN = MLP(2, 1, "relu", b_std=0.0)
@@ -172,6 +187,85 @@ def test_relu_in_high_dimension_states_its_tail(space):
     assert (found.errors / found.shares).max() < 1e-10
     more = spectrum(RELU, space, 150)
     assert more.tail < found.tail
+
+
+LARGE_BIASES = [
+    (("relu", 3, 0.1, 5.0), Hypercube(1000)),
+    (("relu", 2, 0.5, 2.0), Sphere(20)),
+    (("relu", 3, 0.3, 2.0), Sphere(100)),
+    (("leaky_relu", 1, 0.1, 2.0), Hypercube(1000)),
+    (("erf", 2, 0.5, 4.0), Sphere(20)),
+    (("gaussian", 2, 0.5, 4.0), Sphere(100)),
+]
+
+
+@pytest.mark.parametrize(("network", "space"), LARGE_BIASES, ids=lambda case: str(case))
+def test_large_biases_cost_no_digits(network, space):
+    """Twelve degrees against 60 digits: the stated error contains the true one, and is below 1e-12 of the share."""
+    name, depth, w_std, b_std = network
+    found = spectrum(MLP(2, depth, name, w_std, b_std), space, 12)
+    coefficients = network_series(*network, space.dim, 512 if space.dim < 100 else 96)
+    exact, chance = shares(coefficients, space, 12)
+    omitted = max(Decimal(found.trace) - sum(coefficients), 0)  # of which low degrees get less and less
+    for k, expected in enumerate(exact):
+        off, error = Decimal(float(found.shares[k])) - expected, Decimal(float(found.errors[k]))
+        assert -error <= off <= error + omitted * max(chance[k], chance[k + 1]), k
+        assert error <= Decimal("1e-12") * expected, k
+
+
+def test_a_share_that_was_off_by_5e_5():
+    """Known from 420 digits."""
+    found = spectrum(MLP(2, 3, "relu", 0.1, 5.0), Hypercube(1000), 12)
+    np.testing.assert_allclose(found.shares[12], 1.35956996536e-09, rtol=1e-11)
+
+
+def log_rates_of_a_corner(dim, top):
+    """Of (1 + t)(pi - arccos t) on S^(dim-1), by Gegenbauer integrals in closed form; t shifts degrees by one."""
+    k = np.arange(1.0, top + 2, 2)
+    half, m, lam = (dim - 2) / 2, (k - 1) / 2, dim / 2
+    beta = gammaln(0.5) - gammaln(lam + 0.5)  # log of Gamma(1/2) / Gamma(lam + 1/2), of int (1 - t^2)^(lam - 1)
+    log_c = gammaln(k + 2 * half) - gammaln(2 * half) - gammaln(k + 1)
+    inner = gammaln(m + 0.5) - gammaln(0.5) + gammaln(m + lam) - gammaln(m + 1)
+    inner += gammaln(lam + 0.5) - gammaln(m + lam + 0.5) + beta
+    norm = gammaln(0.5) + gammaln((dim - 1) / 2) - gammaln(dim / 2)
+    odd = inner + np.log(2 * half / (k * (k + dim - 2))) - log_c - norm
+    arcs = np.full(top + 2, -np.inf)  # of arcsin; pi / 2 more is a constant
+    arcs[1::2] = odd[: len(arcs[1::2])]
+    arcs[0] = np.log(np.pi / 2)
+    k = np.arange(top + 1.0)
+    down = k / np.maximum(2 * k + dim - 2, 1)
+    with np.errstate(divide="ignore"):
+        shifted = np.logaddexp(np.log(down) + np.roll(arcs, 1)[:-1], np.log(1 - down) + arcs[1:])
+    return np.logaddexp(arcs[:-1], shifted)
+
+
+@pytest.mark.parametrize("dim", [3, 11, 21, 101])
+def test_every_degree_of_a_corner_is_known(dim):
+    """Two-layer relu without biases, hidden weights alone: 1e-8 of every rate to degree 1000, none called noise."""
+    network = TwoLayer(2, "relu", a=Gaussian(1e9), b=Gaussian(0.0))  # the output weights' part is 1e-18 of this kernel
+    found = spectrum(network, Sphere(dim), 1000)
+    expected = log_rates_of_a_corner(dim, 1000) + np.log(1e18 / (2 * np.pi))
+    assert found.above_noise.all()
+    np.testing.assert_allclose(found.log_rates, expected, rtol=0, atol=1e-8)
+    assert np.all(found.errors < 1e-10 * found.shares)
+    if dim == 11:  # as published
+        k = np.arange(800, 1001)
+        assert -np.polyfit(np.log(k), found.log_rates[k], 1)[0] == pytest.approx(10.94511, abs=5e-6)
+
+
+def test_terms_below_rounding_count_together():
+    """The cube comes to rest within 400 steps: thousands of terms of 1e-17 each are 4e-14 of a share."""
+    network = MLP(2, 1, "relu", 1.085, 0.034)
+    found, series = spectrum(network, Hypercube(40), 1), power_series(kernel(network), 40)
+    chance, terms = [1.0, *[0.0] * 40], ([], [])
+    for a in series.coefficients:
+        for k in range(2):
+            terms[k].append(a * chance[k])
+        before = [0.0, *chance, 0.0]
+        chance = [before[k] * (41 - k) / 40 + before[k + 2] * (k + 1) / 40 for k in range(41)]
+    rest = series.beyond * 2.0**-40 * np.array([1, 40])
+    exact = np.array([fsum(part) for part in terms]) + rest
+    np.testing.assert_allclose(found.shares[:2], exact, rtol=1e-14)
 
 
 def test_absent_is_not_noise():
