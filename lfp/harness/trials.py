@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from lfp import _checks
 from lfp.domains.problems import Problem
 from lfp.figures.plots import plot_modes
 from lfp.harness.experiment import Arrays, Settings, Stage, direct, pack, unpack
@@ -106,6 +107,9 @@ def minimise(
         looks: how many, the last after the last step.
         look: of the parameters; what it gives is stacked.
 
+    Raises:
+        InputError: steps that are no multiple of `looks`.
+
     Example:
         >>> from optax import sgd
         >>> square = lambda p, key: (p**2).sum() / 2
@@ -113,6 +117,10 @@ def minimise(
         [[0.25, 0.25], [0.0625, 0.0625]]
     """
     from optax import apply_updates
+
+    if steps % looks:
+        msg = f"steps={steps} with looks={looks}; allowed: a multiple of looks"
+        raise _checks.InputError(msg)
 
     def step(carry: Any, key: Any) -> Any:
         params, state = carry
@@ -137,10 +145,10 @@ def late(theory: ModeCurves, training: ModeCurves, share: float = 0.1, cap: floa
     return np.minimum(time_errors(theory, training, share).max(axis=1), cap)
 
 
-def errors(data: Any, name: str, share: float = 0.1, cap: float = 1.0) -> Float[np.ndarray, " run"]:
+def errors(data: Any, name: str, share: float = 0.1) -> Float[np.ndarray, " run"]:
     """`late` of a trial that is stored."""
     theory, training = (unpack(data, f"{name}_{kind}") for kind in KINDS)
-    return late(theory, training, share, cap)
+    return late(theory, training, share)
 
 
 def gap(one: Any, other: Any) -> Float[np.ndarray, " seed"]:

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from lfp import Circle, GradientDescent, TwoLayer, kernel, spectrum, sum_of_modes, train
+from lfp import Circle, GradientDescent, InputError, TwoLayer, kernel, spectrum, sum_of_modes, train
 from lfp.figures.plots import figure
 from lfp.harness import trials
 from lfp.harness.experiment import Settings, unpack
@@ -79,6 +79,11 @@ def test_minimise_is_a_loop_of_optax(draws):
             params = optax.apply_updates(params, updates)
         rows.append(2 * params)
     np.testing.assert_allclose(found, np.stack(rows), rtol=1e-12)
+
+
+def test_steps_between_looks_are_whole():
+    with pytest.raises(InputError, match="steps=5 with looks=2"):
+        trials.minimise(lambda p, _: p.sum(), jnp.ones(2), optax.sgd(0.1), 5, looks=2)
 
 
 def test_every_seed_is_a_part_that_is_kept():
