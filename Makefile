@@ -14,7 +14,7 @@ PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(H
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p; done))
 JAX_TESTS := $(addprefix tests/kernels/test_,neural_tangents.py analytic.py empirical.py)
 
-.PHONY: demo test test-slow test-jax smoke shift docs notebooks lint format coverage env clean
+.PHONY: demo test test-slow test-jax smoke shift falsify docs notebooks lint format coverage env clean
 
 demo: env
 	$(BIN)/lfp overlay --out demo
@@ -32,6 +32,10 @@ smoke: env
 # Every experiment with all seeds shifted: make shift S=1000
 shift: env
 	$(BIN)/lfp experiment run all --seed $(S) --out $(or $(OUT),results)
+
+# Searches for true errors above the stated ones, at most 20 minutes on two cores: make falsify SEED=2
+falsify: env
+	$(BIN)/python -m tests.falsify $(or $(SEED),1)
 
 docs: .venv/docs-stamp
 	$(BIN)/mkdocs build --strict --quiet --site-dir site

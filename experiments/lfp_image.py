@@ -36,6 +36,7 @@ class Config(Settings):
     momentum: float = 0.9
     steps: int = 300
     shown: tuple[int, ...] = (2, 20, 80, 300)
+    seeds: int = 10  # now and then one is twice as far off as the others
 
 
 SMOKE = Config(size=8, width=16384, steps=30, shown=(2, 20, 30), seeds=5)

@@ -4,7 +4,7 @@ Commands check their settings by these before anything dear is imported: no nump
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -25,26 +25,50 @@ def choice(name: str, value: str, allowed: Iterable[str]) -> str:
     raise InputError(msg)
 
 
-def integer(name: str, value: int, minimum: int) -> int:
-    """Return `value` if it is a whole number of at least `minimum`."""
-    if isinstance(value, bool) or int(value) != value or value < minimum:
+def integer(name: str, value: Any, minimum: int) -> int:
+    """Return `value` if it is a whole number of at least `minimum`; 8.0 is one, in any of numpy's types."""
+    if not _is_number(value) or not math.isfinite(value) or int(value) != value or value < minimum:
         msg = f"{name}={value!r} must be a whole number >= {minimum}"
         raise InputError(msg)
     return int(value)
 
 
-def positive(name: str, value: float) -> float:
+def _is_number(value: Any) -> bool:
+    """Whether it is one real number: no truth value, no text, no array of several."""
+    if isinstance(value, str | bytes | bool | complex) or getattr(value, "shape", ()) != ():
+        return False
+    kind = getattr(getattr(value, "dtype", None), "kind", "f")
+    return kind in "iufV" and hasattr(type(value), "__float__")  # V: JAX's bfloat16
+
+
+def positive(name: str, value: Any) -> Any:
     """Return `value` if it is finite and above zero."""
-    if not (math.isfinite(value) and value > 0):
+    if not (_is_number(value) and math.isfinite(value) and value > 0):
         msg = f"{name}={value!r} must be a finite number > 0"
         raise InputError(msg)
     return value
 
 
-def nonnegative(name: str, value: float) -> float:
+def nonnegative(name: str, value: Any) -> Any:
     """Return `value` if it is finite and not below zero."""
-    if not (math.isfinite(value) and value >= 0):
+    if not (_is_number(value) and math.isfinite(value) and value >= 0):
         msg = f"{name}={value!r} must be a finite number >= 0"
+        raise InputError(msg)
+    return value
+
+
+def unless_traced(check: Callable[[str, Any], Any], name: str, value: Any) -> None:
+    """A check of one number, of which JAX may not know the value yet."""
+    from jax.core import Tracer
+
+    if not isinstance(value, Tracer):
+        check(name, value)
+
+
+def fraction(name: str, value: Any) -> Any:
+    """Return `value` if it is at least 0 and below 1."""
+    if not (_is_number(value) and 0 <= value < 1):
+        msg = f"{name}={value!r} must lie in [0, 1)"
         raise InputError(msg)
     return value
 
@@ -70,3 +94,58 @@ def concrete(name: str, array: Any) -> None:
 
     if not isinstance(array, Tracer):
         finite(name, np.asarray(array))
+
+
+def real(name: str, values: Any, ndim: int | None = None) -> Any:
+    """Values as an array of floats: whole numbers and truth values become floats, narrow floats single precision.
+
+    Complex numbers, masks and texts, of which something would be lost, are refused, and another number of axes.
+    """
+    import jax.numpy as jnp
+    import numpy as np
+    from jax import Array
+
+    if isinstance(values, np.ma.MaskedArray):
+        msg = f"{name} is masked; allowed: plain arrays, without the points that are missing"
+        raise InputError(msg)
+    array = values if isinstance(values, Array) else _plain(name, values)
+    if ndim is not None and array.ndim != ndim:
+        msg = f"{name} has shape {array.shape}; allowed: {ndim} {'axis' if ndim == 1 else 'axes'}"
+        raise InputError(msg)
+    if jnp.issubdtype(array.dtype, jnp.floating):
+        return array if array.dtype.itemsize > 2 else array.astype(np.float32)
+    if array.dtype.kind in "iub":
+        return array.astype(float)
+    msg = f"{name} is of type {array.dtype}; allowed: real numbers"
+    raise InputError(msg)
+
+
+def _plain(name: str, values: Any) -> Any:
+    """What numpy makes of lists; rows of several lengths are refused."""
+    import numpy as np
+
+    try:
+        return np.asarray(values)
+    except ValueError:
+        msg = f"{name} is no array: its rows have several lengths; allowed: numbers"
+        raise InputError(msg) from None
+
+
+def weights(name: str, values: Any, count: int) -> Any:
+    """Weights of so many points: finite numbers above 0; a loss of several terms counts the points of each."""
+    import numpy as np
+
+    array = np.asarray(real(name, values), np.float64)
+    if array.shape != (count,) or not (array > 0).all() or not np.isfinite(array).all():
+        msg = f"{name} of shape {array.shape}, least {array.min(initial=np.inf):.6g}; allowed: {count} positive numbers"
+        raise InputError(msg)
+    return array
+
+
+def shares(name: str, values: Any, count: int) -> Any:
+    """Weights that sum to 1."""
+    array = weights(name, values, count)
+    if not abs(array.sum() - 1) <= 1e-6:
+        msg = f"{name} of shape {array.shape}, sum {array.sum():.6g}; allowed: {count} positive numbers that sum to 1"
+        raise InputError(msg)
+    return array

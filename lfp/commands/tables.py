@@ -144,8 +144,9 @@ def _decay_line(network: dict[str, Any]) -> str:
         name = "base" if "base" in decay else "exponent"
         low, high = decay["interval"]
         text = f"{decay['kind']}, {name} {decay[name]:.4g} in [{low:.4g}, {high:.4g}]"
-    trace, rank = network["trace"], network["effective_rank"]
-    return f"{network['network']}: {text}; K(x,x) = {trace:.6g}, effective rank {rank:.3g}"
+    low, high = network["effective_rank"]
+    bounds = dict.fromkeys((f"{low:.3g}", "inf" if high is None else f"{high:.3g}"))  # once where they agree
+    return f"{network['network']}: {text}; K(x,x) = {network['trace']:.6g}, effective rank {' to '.join(bounds)}"
 
 
 def _cell(row: dict[str, Any]) -> str:

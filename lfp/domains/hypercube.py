@@ -7,7 +7,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from lfp import _checks
 from lfp.domains.domain import Degrees, Values, Zonal, unit_vectors
@@ -115,9 +115,12 @@ class Hypercube(Zonal):
             raise _checks.InputError(msg)
         return x
 
-    def analyse(self, values: Float[Array, " n"]) -> Float[Array, " n"]:
+    def analyse(self, values: Shaped[Array | np.ndarray, " n"]) -> Float[Array, " n"]:
         """c_S = mean of values times the Walsh function of S; bit j of an index says that j belongs to S."""
         self._bits(0)
+        if np.shape(values) != (2**self.dim,):
+            msg = f"values has shape {np.shape(values)}; allowed: {(2**self.dim,)}, one a corner"
+            raise _checks.InputError(msg)
         return walsh_hadamard(values) / len(values)
 
     def synthesise(self, coefficients: Float[Array, " n"]) -> Float[Array, " n"]:

@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Complex, Float, Int
 
 from lfp import _checks
@@ -67,6 +68,9 @@ class Points(eqx.Module):
         y: targets; a JAX array may be traced.
         weights: share of the data at each point; they sum to 1. None for equal shares.
 
+    Raises:
+        InputError: values that are not finite or no real numbers, lengths that differ, weights that are not positive.
+
     Example:
         >>> Points(np.eye(2), np.ones(2)).weights.tolist()
         [0.5, 0.5]
@@ -77,8 +81,17 @@ class Points(eqx.Module):
     weights: Float[np.ndarray, " _n"]
 
     def __init__(self, x: Any, y: Any, weights: Any = None) -> None:
-        self.x, self.y = np.asarray(x), y  # y alone may be traced
-        self.weights = np.full(len(x), 1 / len(x)) if weights is None else np.asarray(weights)
+        self.x = np.asarray(_checks.real("x", x, 2))
+        self.y = y if isinstance(y, Tracer) else _checks.real("y", y, 1)  # y alone may be traced
+        count = len(self.x)
+        if not self.x.size or self.y.shape != (count,):
+            msg = f"x of shape {self.x.shape} and y of shape {self.y.shape} must be (n, d) and (n,), neither of them 0"
+            raise _checks.InputError(msg)
+        _checks.finite("x", self.x)
+        _checks.concrete("y", self.y)
+        given = np.full(count, 1 / count) if weights is None else _checks.real("weights", weights)
+        _checks.weights("weights", given, count)
+        self.weights = np.asarray(given)
 
 
 def merge(
@@ -101,17 +114,15 @@ def merge(
         >>> p.x.tolist(), p.y.tolist(), p.weights.round(3).tolist()
         ([[1.0, 0.0], [0.0, 2.0]], [2.0, 5.0], [0.667, 0.333])
     """
-    x = np.asarray(x, np.result_type(x, np.float32))  # floats stay what they are
-    y = y if isinstance(y, Array) else np.asarray(y, float)
-    if x.ndim != 2 or y.shape != x.shape[:1]:
-        msg = f"x of shape {x.shape} and y of shape {y.shape} must be (n, d) and (n,)"
-        raise _checks.InputError(msg)
-    _checks.finite("x", x)
-    _checks.concrete("y", y)
-    weights = np.full(len(x), 1 / len(x), x.dtype) if weights is None else weights
+    x = np.asarray(_checks.real("x", x, 2))
+    y = y if isinstance(y, Array) else np.asarray(_checks.real("y", y), float)
+    weights = np.full(len(x), 1 / max(len(x), 1), x.dtype) if weights is None else weights
+    _checks.shares("weights", weights, len(x))
+    points = Points(x, y, weights)
+    y, weights = points.y, points.weights
     _, first, inverse = np.unique(x, axis=0, return_index=True, return_inverse=True)
     if len(first) == len(x):
-        return Points(x, y, weights)
+        return points
     order = np.argsort(first)
     place = np.argsort(order)[inverse.ravel()]  # numpy 2.0 alone gives the inverse a second axis
     total = np.bincount(place, weights).astype(x.dtype)
@@ -140,7 +151,7 @@ def problem(
         >>> p.t.tolist(), p.y.tolist(), p.weights.tolist()
         ([-0.5, 0.0, 0.5], [0.0, 0.0, 2.0], [0.25, 0.25, 0.5])
     """
-    t, y = (np.asarray(v, np.float64) for v in (t, y))
+    t, y = (np.asarray(_checks.real(name, v), np.float64) for name, v in (("x", t), ("y", y)))
     if t.shape != y.shape or t.ndim != 1:
         msg = f"x of shape {t.shape} and y of shape {y.shape} must be two columns of one length"
         raise _checks.InputError(msg)

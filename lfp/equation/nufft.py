@@ -15,6 +15,7 @@ from lfp.numerics import fourier
 from lfp.numerics.quadrature import ORDER, Table, gauss_legendre, graded
 
 _MODES = 1 << 22  # most modes of a NUFFT
+_ENTRIES = 1 << 27  # of the matrix that gives their coefficients
 
 
 class NUFFT(eqx.Module):
@@ -76,14 +77,15 @@ def nufft(
     half = 18 if modes is None else _checks.integer("modes", modes, 1)
     while True:
         product, size = series.product(half), np.prod(series.shape(half), dtype=float)
-        if modes is not None or size * (5 / 3) ** operator.dim > _MODES:
+        more = half * 5 // 3
+        if modes is not None or size * (5 / 3) ** operator.dim > _MODES or series.entries(more) > _ENTRIES:
             return product
         if isinstance(product.error, Tracer):
             msg = "modes=None where the operator is traced; allowed: a number"
             raise _checks.InputError(msg)
         if product.error <= max(tolerance, 20 * series.accuracy):  # below that is what rounding leaves
             return product
-        half = half * 5 // 3
+        half = more
 
 
 class _Series:
@@ -110,18 +112,27 @@ class _Series:
         """An odd number of modes per axis, of one resolution in frequency."""
         return tuple(2 * int(np.ceil(half * p / self.periods.max())) + 1 for p in self.periods)
 
+    def turns(self, half: int) -> float:
+        """Oscillations of the highest mode over half of the cut: panels of a quadrature and of a table."""
+        highest = np.array([m // 2 for m in self.shape(half)]) / self.periods
+        return 0.75 * self.reach * float(np.sqrt((highest**2).sum()))
+
+    def entries(self, half: int) -> float:
+        """Of the matrix of `coefficients`."""
+        return (2 + self.turns(half)) * ORDER * (8 + len(graded()) + self.turns(half)) * ORDER
+
     def coefficients(self, half: int) -> Float[Array, "2 ..."]:
         """Transforms of G and k_w times the cut, on the lattice of frequencies: no sampling, hence no aliasing."""
         modes = [(np.arange(m) - m // 2) / p for m, p in zip(self.shape(half), self.periods, strict=True)]
         xi = np.sqrt(sum(axis**2 for axis in np.meshgrid(*modes, indexing="ij")))
         end, width = 1.5 * self.reach, 0.5 * self.reach
-        panels = 8 + int(end * xi.max() / 2)
+        panels = 8 + int(self.turns(half))
         breaks = end * np.concatenate([graded()[:-1] / panels, np.arange(1, panels + 1) / panels])
         r, weights = gauss_legendre(breaks)
         steep = np.sqrt(np.log(10 / max(self.tolerance, 1e-15)))
         weights = weights * erfc(steep * (2 * (r - self.reach) / width - 1)) / 2
         dtype, dim = self.x.dtype, self.x.shape[1]
-        pieces = np.linspace(0.0, xi.max(), 2 + int(end * xi.max() / 2))
+        pieces = np.linspace(0.0, xi.max(), 2 + int(self.turns(half)))
         # the nodes of Table.of: the weights of the transform are numbers also where the operator is traced
         cosines = np.cos(np.pi * (np.arange(ORDER) + 0.5) / ORDER)
         nodes = (pieces[1:] + pieces[:-1])[:, None] / 2 + np.diff(pieces)[:, None] / 2 * cosines
@@ -140,7 +151,9 @@ class _Series:
             self.rate = _largest(square, self.operator.null_space(self.x) if self.part == "lfp" else None, self.x)
         # half as much again for the rows that were not looked at; the rate comes from the series, wrong by as much
         bound = 1.5 * bound / float(np.sqrt(len(self.x_test) / len(self.x)))
-        error = bound / jnp.maximum(self.rate - bound, self.accuracy * self.rate) + 10 * self.accuracy
+        known = jnp.maximum(self.rate - bound, self.accuracy * self.rate)
+        # two points on a line have no rate beside their null space: nothing is known of it, nor asked
+        error = jnp.where(known > 0, bound / jnp.where(known > 0, known, 1.0) + 10 * self.accuracy, 1.0)
         product = self._assemble(series, self.x_test, self.smooth)
         more = (own if self.same else None, error)
         return eqx.tree_at(lambda p: (p.diagonal, p.error), product, more, is_leaf=lambda leaf: leaf is None)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Num
 
 from lfp import _checks
 from lfp.numerics.divided import divided
-from lfp.numerics.krylov import Applied, Family, Product, apply_functions
+from lfp.numerics.krylov import ROUNDING, Applied, Family, Product, apply_functions, rounding
 from lfp.optimisers.law import Law
 
 
@@ -52,9 +52,9 @@ class Exact(eqx.Module):
         """f_t(A) v = V f_t(rates) V^T v; what rounding made negative counts as 0."""
         matrix = jax.vmap(product)(jnp.eye(len(vector), dtype=vector.dtype))
         matrix = (matrix + matrix.T) / 2
-        values = _exact(matrix, vector, family)
+        values, error = _exact(matrix, vector, family)
         bound = jnp.max(jnp.sum(jnp.abs(matrix), axis=1))
-        return Applied(values, None, jnp.zeros(len(values), vector.dtype), jnp.asarray(len(vector)), bound)
+        return Applied(values, None, error, jnp.asarray(len(vector)), bound)
 
 
 class Krylov(eqx.Module):
@@ -83,17 +83,26 @@ class Krylov(eqx.Module):
 
 
 @eqx.filter_custom_jvp
-def _exact(matrix: Array, vector: Array, family: Family) -> Array:
+def _exact(matrix: Array, vector: Array, family: Family) -> tuple[Array, Array]:
+    found, error, *_ = _parts(matrix, vector, family)
+    return found, error
+
+
+def _parts(matrix: Array, vector: Array, family: Family) -> tuple[Array, ...]:
+    """f_t(A) v and its error; rates, vectors, f_t of the rates and v along the vectors."""
     rates, vectors = jnp.linalg.eigh(matrix)
-    return (family(jnp.maximum(rates, 0.0)) * (vectors.T @ vector)[None, :]) @ vectors.T
+    along = vectors.T @ vector
+    values, _, change = rounding(family, rates, rates[:0])
+    gains, size = values[:, 1:], jnp.linalg.norm(along)
+    moved = jnp.linalg.norm(change[:, 1:] * along[None, :], axis=1) / jnp.where(size > 0, size, 1.0)
+    error = moved + ROUNDING * jnp.finfo(rates.dtype).eps
+    return (gains * along[None, :]) @ vectors.T, error, jnp.maximum(rates, 0.0), vectors, gains, along
 
 
 @_exact.def_jvp
-def _exact_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+def _exact_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     (matrix, vector, family), (of_matrix, of_vector, of_family) = primals, tangents
-    rates, vectors = jnp.linalg.eigh(matrix)
-    rates = jnp.maximum(rates, 0.0)
-    gains, along = family(rates), vectors.T @ vector
+    found, error, rates, vectors, gains, along = _parts(matrix, vector, family)
     moved = jnp.zeros_like(gains)
     if of_vector is not None:
         moved = moved + gains * (vectors.T @ of_vector)[None, :]
@@ -101,7 +110,7 @@ def _exact_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Arr
         moved = moved + eqx.filter_jvp(lambda law: law(rates), (family,), (of_family,))[1] * along[None, :]
     if of_matrix is not None:
         moved = moved + _moved(family, rates, vectors.T @ of_matrix @ vectors, along)
-    return (gains * along[None, :]) @ vectors.T, moved @ vectors.T
+    return (found, error), (moved @ vectors.T, jnp.zeros_like(error))
 
 
 def _moved(family: Family, rates: Array, inner: Array, along: Array) -> Array:

@@ -26,7 +26,8 @@ class Solution(eqx.Module):
         coefficients: v.
         polynomial: beta, in the basis of `operator.null_space`; empty for `finite`.
         norm: FP-norm of h_t - h_0: sqrt(v^T K v).
-        error: estimated error of the residual, relative to its start: that of the method and that of the product.
+        error: bound on the error of the residual, relative to h_0 - y, in the norm of the weights: that of the method,
+            of the product and of rounding, which leaves every rate unknown to a few eps L_max.
         products: products with the kernel that each time took.
         product: which product that was.
         treatment: `finite` or `instant`.

@@ -19,6 +19,7 @@ from lfp.equation.products import Product, choose, dense
 from lfp.equation.propagators import Exact, Krylov, LawAt, Method
 from lfp.equation.solution import Solution
 from lfp.equation.stationary import limit
+from lfp.numerics.krylov import ROUNDING
 from lfp.optimisers.descent import GradientFlow
 from lfp.optimisers.law import Law
 from lfp.spectra.on_points import refuse_dense
@@ -85,7 +86,7 @@ def evolve(
     if len(finite):
         parts.append(_evolve(product, y, jnp.asarray(data.weights), basis, finite, law, method))
     if len(finite) < len(times):
-        parts.append(limit(product, y, basis))
+        parts.append(limit(product, y, basis, weights=jnp.asarray(data.weights)))
     rows = [jnp.concatenate(column) for column in zip(*parts, strict=True)]
     where = (jnp.asarray(data.x), jnp.asarray(data.weights), jnp.asarray(times))
     return Solution(operator, *where, *rows, product=product.name, treatment=treatment)
@@ -136,7 +137,9 @@ def _evolve(
     def product(v: Array) -> Array:
         return project(root * kernel(root * project(v)))
 
-    applied = method.apply(product, project(-root * y), LawAt(law, steps))
+    start = project(-root * y)
+    applied = method.apply(product, start, LawAt(law, steps))
+    missing, turned = jnp.asarray(kernel.error, y.dtype) * applied.largest, jnp.zeros((), y.dtype)
     if basis.shape[1]:  # what rounding left in the null space would grow with t
         clean = (lambda a: a.summary) if applied.basis is None else (lambda a: a.basis)
         applied = eqx.tree_at(clean, applied, jax.lax.map(project, clean(applied)))
@@ -149,11 +152,16 @@ def _evolve(
         images = jax.lax.map(kernel, (root[:, None] * frame).T)
         seen = ((residual + y[None, :]) * root[None, :]) @ frame - coefficients @ images.T
         polynomial = jax.scipy.linalg.solve_triangular(triangle, seen.T, lower=False).T
+        # rounding turns the null space by eps times the condition of its basis, and is relative to all of K
+        even = triangle / jnp.linalg.norm(triangle, axis=0)[None, :]
+        turned = ROUNDING * jnp.finfo(y.dtype).eps * jnp.linalg.cond(even)
+        missing = missing + turned * (applied.largest + 2 * jnp.linalg.norm(images * root[None, :]))
     # v^T K v = v^T (h - P beta) = v^T (y + u)
     norm = jnp.sqrt(jnp.maximum(jnp.sum(coefficients * (residual + y[None, :]), axis=1), 0.0))
     # |p_s(A + E) - p_s(A)| <= 1 - p_s(|E|) for a flow: what an error of the kernel does to the solution by then
-    missing = jnp.asarray(kernel.error, y.dtype) * applied.largest
     error = applied.error[: len(steps)] + jnp.abs(law.learned(missing[None], steps)[:, 0])
+    size = jnp.linalg.norm(root * y)
+    error = error * jnp.linalg.norm(start) / jnp.where(size > 0, size, 1.0) + jnp.minimum(turned, 1.0)
     taken = jnp.full(len(steps), applied.products)
     return residual, coefficients, polynomial, norm, error, taken
 

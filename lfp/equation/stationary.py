@@ -10,31 +10,39 @@ from jaxtyping import Array, Float
 
 from lfp.equation.products import Dense, Product
 from lfp.equation.structured import PrefixSums
+from lfp.numerics.krylov import ROUNDING
 from lfp.spectra.on_points import LARGEST_DENSE
 
 _SKETCH_BYTES = 2**29  # of the preconditioner's vectors, of which there are at most 256
 _TOLERANCE, _MOST_STEPS, _PATIENCE = 1e-10, 2000, 200
+_POWERS = 6
 
 
 def limit(
-    product: Product, y: Float[Array, " n"], basis: Float[Array, "n k"], dense: bool | None = None
+    product: Product,
+    y: Float[Array, " n"],
+    basis: Float[Array, "n k"],
+    dense: bool | None = None,
+    weights: Float[Array, " n"] | None = None,
 ) -> tuple[Array, ...]:
     """(residual, coefficients, polynomial, norm, error, products) of the limit, one row each; any weights share it.
 
     With a null space the saddle-point system [K P; P^T 0] [v; beta] = [y; 0]; without one the least norm, v = K^+ y.
     Dense up to 8192 points; beyond, conjugate gradients on the complement of the null space, preconditioned by second
     differences for splines on a line, else by the largest rates that a random sketch finds (Frangella, Tropp and Udell,
-    arXiv 2110.02820). Its error is the residual left at the data, relative to y; rounding leaves eps L_max / L_min.
+    arXiv 2110.02820). The error is the residual left at the data, relative to y, and what
+    rounding, and the error of the product, do to it, eps L_max |v|: up to eps L_max / L_min. Weights count in it alone.
     """
+    weights = jnp.ones_like(y) if weights is None else weights
     if len(y) <= LARGEST_DENSE if dense is None else dense:
-        return _dense(product, y, basis)
+        return _dense(product, y, basis, weights)
     slope = _slope(product) if isinstance(product, PrefixSums) else jnp.zeros(1)
     known = not isinstance(slope, Tracer)
-    return _iterative(product, y, basis, known and bool(jnp.all(slope < 0)))
+    return _iterative(product, y, basis, weights, known and bool(jnp.all(slope < 0)))
 
 
 @eqx.filter_jit
-def _dense(product: Product, y: Array, basis: Array) -> tuple[Array, ...]:
+def _dense(product: Product, y: Array, basis: Array, weights: Array) -> tuple[Array, ...]:
     n, k = basis.shape
     gram = product.matrix if isinstance(product, Dense) else jax.lax.map(product, jnp.eye(n, dtype=y.dtype))
     gram = (gram + gram.T) / 2
@@ -48,12 +56,23 @@ def _dense(product: Product, y: Array, basis: Array) -> tuple[Array, ...]:
         v = vectors @ (jnp.where(rates > floor, 1 / jnp.where(rates > floor, rates, 1.0), 0.0) * (vectors.T @ y))
         beta = jnp.zeros(0, y.dtype)
     norm = jnp.sqrt(jnp.maximum(v @ gram @ v, 0.0))
-    rows = (gram @ v + basis @ beta - y, v, beta, norm, jnp.zeros((), y.dtype), jnp.asarray(n))
-    return tuple(row[None] for row in rows)
+    residual = gram @ v + basis @ beta - y
+    # what should be 0 is all error, and what should not, since a rate is 0, is known to |E v|
+    unsure = ROUNDING * jnp.finfo(y.dtype).eps + jnp.asarray(product.error, y.dtype)
+    noise = unsure * jnp.linalg.norm(gram) * jnp.linalg.norm(v)
+    error = _relative(residual, y, weights, noise)
+    return tuple(row[None] for row in (residual, v, beta, norm, error, jnp.asarray(n)))
+
+
+def _relative(residual: Array, y: Array, weights: Array, noise: Array | float = 0.0) -> Array:
+    """A residual and noise of that size, relative to y."""
+    left = jnp.sqrt(jnp.sum(weights * residual**2)) + noise * jnp.sqrt(jnp.max(weights))
+    size = jnp.sqrt(jnp.sum(weights * y**2))
+    return (1 + ROUNDING * jnp.finfo(y.dtype).eps) * left / jnp.where(size > 0, size, 1.0)
 
 
 @eqx.filter_jit
-def _iterative(product: Product, y: Array, basis: Array, local: bool) -> tuple[Array, ...]:
+def _iterative(product: Product, y: Array, basis: Array, weights: Array, local: bool) -> tuple[Array, ...]:
     n = len(y)
     frame, triangle = jnp.linalg.qr(basis)
 
@@ -72,10 +91,17 @@ def _iterative(product: Product, y: Array, basis: Array, local: bool) -> tuple[A
     rest = y - product(v)
     beta = jax.scipy.linalg.solve_triangular(triangle, frame.T @ rest, lower=False)
     residual = basis @ beta - rest
-    size = jnp.linalg.norm(y)
-    error = jnp.linalg.norm(residual) / jnp.where(size > 0, size, 1.0)
+    unsure = ROUNDING * jnp.finfo(y.dtype).eps + jnp.asarray(product.error, y.dtype)
+    error = _relative(residual, y, weights, unsure * _largest(system, rest + y) * jnp.linalg.norm(v))
     norm = jnp.sqrt(jnp.maximum(v @ (y - rest), 0.0))
     return tuple(row[None] for row in (residual, v, beta, norm, error, steps + again + (3 if local else rank + 2)))
+
+
+def _largest(system: Callable[[Array], Array], v: Array) -> Array:
+    """The largest rate, by a few steps of the power method: within a factor of two, as its noise is stated."""
+    unit = lambda u: u / jnp.maximum(jnp.linalg.norm(u), jnp.finfo(u.dtype).tiny)  # noqa: E731
+    v = jax.lax.fori_loop(0, _POWERS, lambda _, u: unit(system(u)), unit(v))
+    return jnp.linalg.norm(system(v))
 
 
 def _sketched(system: Callable[[Array], Array], n: int, rank: int, dtype: jnp.dtype) -> Callable[[Array], Array]:

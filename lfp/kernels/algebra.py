@@ -87,7 +87,9 @@ class Given(Kernel):
         if jnp.iscomplexobj(matrix):
             msg = f"kernel returned {matrix.dtype}; allowed: real numbers"
             raise _checks.InputError(msg)
-        return matrix if jnp.issubdtype(matrix.dtype, jnp.floating) else matrix.astype(x1.dtype)
+        if jnp.issubdtype(matrix.dtype, jnp.floating):
+            return matrix
+        return matrix.astype(x1.dtype if jnp.issubdtype(x1.dtype, jnp.floating) else float)
 
 
 def as_kernel(which: Any) -> Kernel:
@@ -264,9 +266,8 @@ def refuse_asymmetric(one: Array, other: Array) -> None:
 
 def point_sets(x1: Any, x2: Any) -> tuple[Array, Array | None]:
     """Both point sets as matrices of one dimension and one floating dtype."""
-    sets = [jnp.asarray(x) for x in (x1, x2) if x is not None]
-    dtype = jnp.result_type(*sets, jnp.float32) if any(s.dtype.kind != "f" for s in sets) else jnp.result_type(*sets)
-    sets = [s.astype(dtype) for s in sets]
+    sets = [jnp.asarray(_checks.real(name, x)) for name, x in (("x1", x1), ("x2", x2)) if x is not None]
+    sets = [s.astype(jnp.result_type(*sets)) for s in sets]
     for name, x in zip(("x1", "x2"), sets, strict=False):
         if x.ndim != 2 or 0 in x.shape:
             msg = f"{name} has shape {x.shape}; allowed: (points, dimension), neither of them 0"

@@ -19,7 +19,7 @@ from lfp.kernels.algebra import Kernel, point_sets
 from lfp.kernels.averages import average
 from lfp.kernels.dual import is_closed, layer
 from lfp.neurons.activations import ACTIVATIONS, Activation
-from lfp.neurons.distributions import Distribution, Gaussian
+from lfp.neurons.distributions import Distribution, Gaussian, second_moment
 
 DIFFERENTIABLE = ("erf", "gelu", "sin", "gaussian")
 """Activations whose kernel has a closed form with all derivatives, also where the points coincide."""
@@ -135,7 +135,7 @@ class TwoLayerKernel(Analytic):
         others = None if x2 is None else np.asarray(x2, np.float64)
         value, slope = average(self.activation, self.w, self.b, points, others)
         tangent = 1 + points @ (points if others is None else others).T
-        return jnp.asarray(value + float(self.a.moment(2)) * slope * tangent, x1.dtype)
+        return jnp.asarray(value + second_moment(self.a) * slope * tangent, x1.dtype)
 
 
 def _recursion(kernel: Analytic, x1: Array, x2: Array | None) -> Array:

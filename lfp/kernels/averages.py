@@ -16,7 +16,7 @@ from scipy.special import erfc
 from lfp import _checks
 from lfp.kernels.dual import QUADRATURE_TOLERANCE, corner
 from lfp.neurons.activations import Activation
-from lfp.neurons.distributions import Distribution, Gaussian, Uniform
+from lfp.neurons.distributions import Distribution, Gaussian, Uniform, second_moment
 from lfp.numerics.quadrature import by_table
 
 PANEL_ORDERS = (8, 16, 32, 64)
@@ -191,7 +191,7 @@ def _over_bias(slopes: tuple[float, float], b: Weight, p: np.ndarray, q: np.ndar
     if low:
         one = _partial_moments(b, -np.maximum(p, q))
         value += (low * high - low**2) * (p * q * one[0] + (p + q) * one[1] + one[2])
-        value += low**2 * (p * q + float(b.moment(2)))
+        value += low**2 * (p * q + second_moment(b))
         slope += (low * high - low**2) * one[0] + low**2
     return value, slope
 

@@ -7,7 +7,7 @@ kinks are rays. `layer` hands them to neural-tangents.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -19,6 +19,7 @@ from scipy import special
 
 from lfp import _checks
 from lfp.neurons.activations import ACTIVATIONS, Activation
+from lfp.numerics.precision import double_precision
 from lfp.numerics.quadrature import by_table
 
 TOLERANCE = 1e-11
@@ -93,7 +94,11 @@ def gaussian_dual(which: Activation, dim: int = 1) -> Dual:
         InputError: (by the function) an activation with a jump, or with a kink elsewhere than at 0.
     """
     slopes = corner(which)
-    return partial(_general, which) if slopes is None else partial(_arc_cosine, slopes, dim)
+    if slopes is None:
+        return partial(_general, which)
+    with jax.ensure_compile_time_eval():
+        at_zero = float(which.derivative(jnp.zeros(())))
+    return partial(_arc_cosine, slopes, at_zero, dim)
 
 
 def is_closed(which: Activation) -> bool:
@@ -122,13 +127,16 @@ def _angle(dim: int, c: Array, q1: Array, q2: Array) -> tuple[Array, Array]:
     return jnp.arctan2(sine, jnp.where(product > 0, c / unit, 1)), product * sine
 
 
-def _arc_cosine(slopes: tuple[float, float], dim: int, c: Array, q1: Array, q2: Array) -> Pair:
+def _arc_cosine(slopes: tuple[float, float], at_zero: float, dim: int, c: Array, q1: Array, q2: Array) -> Pair:
     # phi = (s z + d |z|) / 2, s = c_+ + c_-, d = c_+ - c_-: E[phi' phi'] = (c_+^2 + c_-^2)/2 - d^2 angle / (2 pi)
     low, high = slopes
     angle, sine = _angle(dim, c, q1, q2)
     factor = (high - low) ** 2 / (2 * np.pi)
     slope = (low**2 + high**2) / 2 - factor * angle
-    return slope * c + factor * sine, slope
+    value = slope * c + factor * sine
+    # of variance 0 is what is 0, where JAX's derivative has a value of its own
+    one, two = (jnp.where(q > 0, (low + high) / 2, at_zero) for q in (q1, q2))
+    return value, jnp.where((q1 > 0) & (q2 > 0), slope, one * two)
 
 
 def _general(which: Activation, c: Array, q1: Array, q2: Array) -> Pair:
@@ -214,8 +222,9 @@ def _polar_controlled(which: Activation, c: Array, q1: Array, q2: Array) -> Pair
         both = by_table(lambda t: _settled_polar(which, t, s1[:1], s2[:1]), angle.ravel(), np.pi)
     else:
         both = _settled_polar(which, angle.ravel(), s1, s2)
-    left, right = _stein(which, jnp.maximum(s1.max(), s2.max()))
-    if abs(left - right) > 1e-4 * max(abs(left), abs(right)):  # a jump is no part of sigma' by autodiff
+    left, right, size = _stein(which, jnp.maximum(s1.max(), s2.max()))
+    # a jump is no part of sigma' by autodiff; of an even function both are rounding
+    if abs(left - right) > 1e-4 * max(abs(left), abs(right)) + 64 * jnp.finfo(left.dtype).eps * size:
         msg = (
             f"activation={which.name!r} has a jump, so E[phi'(u) phi'(v)] does not exist; allowed: continuous functions"
         )
@@ -280,12 +289,13 @@ def _polar(which: Activation, order: int, angle: Array, s1: Array, s2: Array) ->
 
 
 @eqx.filter_jit
-def _stein(which: Activation, s: Array) -> tuple[Array, Array]:
-    """E[z phi(s z)] and s E[phi'(s z)]: equal unless phi has a jump."""
+def _stein(which: Activation, s: Array) -> tuple[Array, Array, Array]:
+    """E[z phi(s z)] and s E[phi'(s z)], equal unless phi has a jump; E|z phi(s z)|."""
     r, w = _half_line(ORDERS[-1])
     z = jnp.asarray(np.concatenate([r, -r]), s.dtype)
     w = jnp.asarray(np.concatenate([w, w]), s.dtype) * jnp.exp(-(z**2) / 2)
-    return (w * z * which(s * z)).sum(), s * (w * which.derivative(s * z)).sum()
+    values = w * z * which(s * z)
+    return values.sum(), s * (w * which.derivative(s * z)).sum(), jnp.abs(values).sum()
 
 
 MEHLER_TERMS = (64, 256, 1024)
@@ -293,14 +303,21 @@ MEHLER_TERMS = (64, 256, 1024)
 _SERIES_REACH = 16.0  # of the trapezoidal rule in z: the density there is 1e-56
 _LOST = 1e-3  # largest share that an expansion may leave out
 _APART = 0.1  # 1.1^-512 is below rounding
-_CUT = 1e-20  # squares of Hermite coefficients below this share of E[phi^2] are rounding
+_HERMITE = 4  # rounding of a Hermite coefficient, in eps sqrt(E[phi^2]): 1.5 in 20 expansions against 40 digits
 
 Coefficients = Float[np.ndarray, " n"]
 Numbers = tuple[float, float]
 Parts = tuple[tuple[Coefficients, Coefficients], Numbers, Numbers]
 """Coefficients of E[phi(u) phi(v)] and E[phi'(u) phi'(v)]; their values at 1; by how much they rise from 0 to 1."""
-Expansion = tuple[Float[np.ndarray, " m"], Numbers, Numbers]
-"""Squares of Hermite coefficients; E[phi^2] and E[phi'^2]; the shares of them that the squares sum to."""
+
+
+class Expansion(NamedTuple):
+    """Squares of Hermite coefficients, off by at most the doubt; E[phi^2], E[phi'^2]; what the squares leave out."""
+
+    squares: Float[np.ndarray, " m"]
+    doubt: Float[np.ndarray, " m"]
+    at_one: Numbers
+    left: Numbers
 
 
 class State(eqx.Module):
@@ -310,7 +327,8 @@ class State(eqx.Module):
         coefficients: of t^n.
         at_one: f(1).
         gap: f(1) - f(0), by sums and products of its own: where f hardly varies no subtraction knows its digits.
-        found: the value at 1 of the truncated expansions.
+        missing: what truncated expansions leave out of the value at 1, at most.
+        doubt: what the coefficients are off, at most, where they come from an expansion; None elsewhere: rounding.
         layers: number of activations on top of each other.
         corners: the r >= 0 for which it has a corner at t = -1 - r, besides that at t = 1; None: not known.
     """
@@ -318,18 +336,24 @@ class State(eqx.Module):
     coefficients: Coefficients
     at_one: float
     gap: float
-    found: float
+    missing: float = 0.0
+    doubt: Coefficients | None = None
     layers: int = 0
     corners: frozenset[float] | None = frozenset()
 
     def __mul__(self, other: "State") -> "State":
         gap = self.gap * other.at_one + float(self.coefficients[0]) * other.gap
+        missing = self.missing * other.at_one + other.missing * self.at_one
+        doubts = [
+            times(one.doubt, two.coefficients) for one, two in ((self, other), (other, self)) if one.doubt is not None
+        ]
         product = times(self.coefficients, other.coefficients)
-        return State(product, self.at_one * other.at_one, gap, self.found * other.found, *self._of_both(other))
+        return State(product, self.at_one * other.at_one, gap, missing, _sum(doubts), *self._of_both(other))
 
     def __add__(self, other: "State") -> "State":
-        sums = (self.at_one + other.at_one, self.gap + other.gap, self.found + other.found)
-        return State(self.coefficients + other.coefficients, *sums, *self._of_both(other))
+        sums = (self.at_one + other.at_one, self.gap + other.gap, self.missing + other.missing)
+        doubt = _sum([one.doubt for one in (self, other) if one.doubt is not None])
+        return State(self.coefficients + other.coefficients, *sums, doubt, *self._of_both(other))
 
     def _of_both(self, other: "State") -> tuple[int, frozenset[float] | None]:
         both = None if self.corners is None or other.corners is None else self.corners | other.corners
@@ -339,8 +363,14 @@ class State(eqx.Module):
         """factor f + constant."""
         coefficients = factor * self.coefficients
         coefficients[0] += constant
-        ends = (factor * self.at_one + constant, factor * self.gap, factor * self.found + constant)
-        return State(coefficients, *ends, self.layers, self.corners)
+        ends = (factor * self.at_one + constant, factor * self.gap, factor * self.missing)
+        return State(
+            coefficients, *ends, None if self.doubt is None else factor * self.doubt, self.layers, self.corners
+        )
+
+
+def _sum(doubts: list[Coefficients]) -> Coefficients | None:
+    return np.sum(doubts, axis=0) if doubts else None
 
 
 def dual_series(which: Activation, covariance: State) -> tuple[State, State]:
@@ -355,21 +385,22 @@ def dual_series(which: Activation, covariance: State) -> tuple[State, State]:
     """
     q = covariance.at_one
     rho, gap = covariance.coefficients / q, min(covariance.gap / q, 1.0)
-    slopes, shares = corner(which), (1.0, 1.0)
+    slopes, left, doubts = corner(which), (0.0, 0.0), (None, None)
     closed = next((form for name, form in _CLOSED.items() if which.function is ACTIVATIONS[name].function), None)
     if slopes is not None:
         parts, at_one, gaps = _arc_cosine_series(slopes, q, rho, gap)
     elif closed is not None:
         parts, at_one, gaps = closed(q, rho, gap)
+        assert covariance.doubt is None  # a network has one activation
     else:
         exact = which.function is ACTIVATIONS["gelu"].function
-        squares, at_one, shares = _gelu_squares(q) if exact else _hermite_squares(which, q)
-        parts, gaps = _mehler_series(squares, q, rho, gap)
+        found = _gelu_squares(q) if exact else _hermite_squares(which, q)
+        at_one, left = found.at_one, found.left
+        parts, gaps, doubts = _mehler_series(found, q, rho, gap, covariance.doubt)
     # the truncation of the layer below changes rho(1) by this amount; the slope at 1 is the largest derivative
-    lost = at_one[1] * (q - covariance.found)
-    found = (at_one[0] * shares[0] - lost, at_one[1] * shares[1])
+    missing = (left[0] + at_one[1] * covariance.missing, left[1])
     marks = (covariance.layers + 1, None if slopes is None else _corners(covariance))
-    value, slope = (State(*numbers, *marks) for numbers in zip(parts, at_one, gaps, found, strict=True))
+    value, slope = (State(*numbers, *marks) for numbers in zip(parts, at_one, gaps, missing, doubts, strict=True))
     return value, slope
 
 
@@ -460,58 +491,78 @@ def _gelu_squares(q: float) -> Expansion:
     log_a = m / 2 * np.log(q) - special.gammaln(m + 1) / 2 + np.logaddexp(derivative(j - 1), derivative(j))
     squares = np.where(m % 2 == 0, np.exp(2 * log_a), 0.0)
     squares[:2] = q**2 / (2 * np.pi * (1 + q)), q / 4
+    # the logarithms are sums of numbers of this size
+    doubt = 8 * np.finfo(float).eps * (8 + m + special.gammaln(m + 1)) * squares
     # the next ones fall by (q / (1 + q))^2 each, m times as much in the slope
     left = float(len(m) ** 2 * squares[-2:].max() * (1 + q) ** 2)
-    value, slope = float(squares.sum()), float((m * squares).sum()) / q
-    if left < 1e-40 * value:
-        return squares, (value, slope), (1.0, 1.0)
-    value, slope = value + left / len(m), slope + left / q
-    return squares, (value, slope), (1 - left / len(m) / value, 1 - left / q / slope)
+    value, slope = float(squares.sum()) + left / len(m), float((m * squares).sum()) / q + left / q
+    return Expansion(squares, doubt, (value, slope), (left / len(m), left / q))
 
 
 def _hermite_squares(which: Activation, q: float) -> Expansion:
-    """A_m = E[phi(sqrt(q) z) h_m(z)]^2 by the trapezoidal rule, which a smooth phi makes exact to rounding."""
+    """A_m = E[phi(sqrt(q) z) h_m(z)]^2 by the trapezoidal rule, which a smooth phi makes exact to rounding.
+
+    What it sums is known to `_HERMITE` eps sqrt(E[phi^2]): coefficients below that are none.
+    """
+    eps, sunk = float(np.finfo(float).eps), False
     for terms in MEHLER_TERMS:
         step = np.pi / (np.sqrt(terms) + 6)
         z = step * np.arange(-np.ceil(_SERIES_REACH / step), np.ceil(_SERIES_REACH / step) + 1.5, 0.5)
         psi = (2 * np.pi) ** -0.25 * np.exp(-(z**2) / 4)
-        u = jnp.asarray(np.sqrt(q) * z)
-        f, df = (np.asarray(g(u), np.float64) * psi for g in (which, which.derivative))
+        with double_precision():
+            u = jnp.asarray(np.sqrt(q) * z)
+            f, df = (np.asarray(g(u), np.float64) * psi for g in (which, which.derivative))
         # every second node, and the nodes between: alike, unless phi is not smooth
         means = [[step * float(np.sum(g[i::2] ** 2)) for g in (f, df)] for i in (0, 1)]
-        squares, before = np.zeros(terms), np.zeros_like(z)
+        a, before = np.zeros(terms), np.zeros_like(z)
         for m in range(terms):
-            squares[m] = (step / 2 * (f @ psi)) ** 2
+            a[m] = step / 2 * (f @ psi)
             before, psi = psi, (z * psi - np.sqrt(m) * before) / np.sqrt(m + 1)
         value, slope = means[0]
-        squares[squares < _CUT * value] = 0
-        sums = (float(squares.sum()), float((np.arange(terms) * squares).sum()) / q)
+        noise = _HERMITE * eps * np.sqrt(value)
+        kept = np.abs(a) > noise
+        sunk = not kept[3 * terms // 4 :].any()
+        squares = np.where(kept, a**2, 0.0)
+        m = np.arange(terms)
+        sums = (float(squares.sum()), float((m * squares).sum()) / q)
         shares = tuple(part / all_ if all_ > 0 else float(part == 0) for part, all_ in zip(sums, means[0], strict=True))
-        if min(shares) > 1 - 1e-14:
+        if sunk and min(shares) > 1 - 1e-12:
             break
     if not np.allclose(means[0], means[1], rtol=1e-12) or min(shares) < 1 - _LOST:
         msg = f"activation={which.name!r} has no fast power series; allowed: smooth functions"
         raise _checks.InputError(msg)
+    # variance and sums are rounded, m times as much in the m-th
+    doubt = np.where(kept, (2 * np.abs(a) + noise) * noise + 4 * eps * (m + 2) * squares, 4 * noise**2)
+    if sunk:
+        return Expansion(squares, doubt, sums, (4 * terms * noise**2, 4 * terms**2 * noise**2 / q))
     # rounding hides the last 1e-15 of them
-    return squares, (value, slope), (min(shares[0], 1 - 1e-15), min(shares[1], 1 - 1e-15))
+    left = tuple(max(1 - share, 1e-15) * all_ for share, all_ in zip(shares, (value, slope), strict=True))
+    return Expansion(squares, doubt, (value, slope), (left[0], left[1]))
 
 
 def _mehler_series(
-    squares: Float[np.ndarray, " m"], q: float, rho: Coefficients, gap: float
-) -> tuple[tuple[Coefficients, Coefficients], Numbers]:
-    """sum_m A_m rho^m and sum_m m A_m rho^(m-1) / q, and by how much they rise."""
-    value, slope = np.zeros_like(rho), np.zeros_like(rho)
+    found: Expansion, q: float, rho: Coefficients, gap: float, below: Coefficients | None
+) -> tuple[tuple[Coefficients, Coefficients], Numbers, tuple[Coefficients, Coefficients]]:
+    """sum_m A_m rho^m and sum_m m A_m rho^(m-1) / q, by how much they rise, and what they are off.
+
+    A change of q rho by `below` changes the first by the second times `below`, the second by its own derivative.
+    """
+    n = np.arange(len(found.squares))
+    tangent = lambda a: np.append(n[1:] * a[1:] / q, 0.0)  # noqa: E731 - of the derivative, one power lower
+    rows = [found.squares, tangent(found.squares), found.doubt, tangent(found.doubt), tangent(tangent(found.squares))]
+    sums, table = np.zeros((len(rows), len(rho))), np.stack(rows)
     power = np.zeros_like(rho)
     power[0] = 1
-    tangent = np.arange(1, len(squares)) * squares[1:] / q
-    for m in range(1 + int(np.flatnonzero(squares).max(initial=0))):
-        value += squares[m] * power
-        if m < len(tangent):
-            slope += tangent[m] * power
+    for m in range(1 + int(np.flatnonzero(found.squares).max(initial=0))):
+        sums += table[:, m, None] * power
         power = times(power, rho)
+    value, slope, *doubts, bend = sums  # what lies beyond is left out, not doubted
+    if below is not None:
+        doubts = [doubts[0] + times(slope, below), doubts[1] + times(bend, below)]
     with np.errstate(divide="ignore"):
-        rise = -np.expm1(np.arange(1, len(squares)) * np.log1p(-gap))  # 1 - rho(0)^m
-    return (value, slope), (float(squares[1:] @ rise), float(tangent[1:] @ rise[:-1]))
+        rise = -np.expm1(np.arange(1, len(n)) * np.log1p(-gap))  # 1 - rho(0)^m
+    gaps = float(found.squares[1:] @ rise), float(table[1, 1:] @ rise)
+    return (value, slope), gaps, (doubts[0], doubts[1])
 
 
 def times(a: Coefficients, b: Coefficients) -> Coefficients:

@@ -11,6 +11,7 @@ from lfp.domains.domain import Zonal
 from lfp.kernels.algebra import Function, Kernel, as_kernel, refuse_asymmetric
 
 _BLOCKS = (2**6, 2**11, 2**16)  # points handed to the kernel at once
+_NEAR = 0.99  # the x.y of two points that are near
 _COORDINATES = 2**19  # a larger block than this is not taken
 
 
@@ -28,6 +29,19 @@ class Profile(eqx.Module):
             msg = f"t={float(t[abs(t).argmax()])!r} is no cosine; allowed: -1 to 1"
             raise _checks.InputError(msg)
         return self.apart(self.space.separation(t))
+
+    @property
+    def rounding(self) -> float:
+        """What rounding does to kappa: to itself, and to x.y, which deep networks of large weights magnify.
+
+        In every layer of such a network points that are .01 apart in x.y come further apart, and so do two roundings.
+        """
+        x = np.eye(2, max(self.space.dim, 2))
+        x[1, :2] = _NEAR, np.sqrt(1 - _NEAR**2)
+        x = x[:, : self.space.dim]
+        one, other = np.asarray(self.kernel(jnp.asarray(x[:1]), jnp.asarray(x)))[0]
+        slope = abs(float(one) - float(other)) / (1 - _NEAR) if self.space.dim > 1 else 0.0
+        return self.eps * max(8 * abs(float(one)), 4 * slope)
 
     def apart(self, separation: np.ndarray) -> Float[np.ndarray, " m"]:
         """kappa between points so far apart: an angle, or the number of signs that differ."""
@@ -58,13 +72,14 @@ def profile(kernel: Function, space: Zonal) -> Profile:
     """
     kernel, size, off = as_kernel(kernel), 0.0, 0.0
     for key in jax.random.split(jax.random.key(0)):
-        x, y = map(jnp.asarray, space.partners(key, _BLOCKS[0]))
+        pair = space.partners(key, _BLOCKS[0])  # their cosines are those of the space, also in single precision
+        x, y = map(jnp.asarray, pair)
         row = kernel(x, y)
         _checks.finite("kernel", np.asarray(row))
         refuse_asymmetric(row, kernel(y, x))
         found = Profile(kernel, space, float(jnp.finfo(row.dtype).eps))
         size = max(size, float(jnp.abs(row).max()))
-        gap = np.asarray(row[0], np.float64) - found(np.clip(np.asarray(y @ x[0]), -1, 1))
+        gap = np.asarray(row[0], np.float64) - found(np.clip(pair[1] @ pair[0][0], -1, 1))
         off = max(off, float(np.abs(gap).max()))
     if off > found.eps**0.5 * size:
         where = f"{space.name} of dim={space.dim}"

@@ -18,7 +18,7 @@ from lfp import _checks
 from lfp.kernels.algebra import Dilated, Kernel, Scaled, Sum, Times
 from lfp.kernels.analytic import Analytic, LayeredKernel, TwoLayerKernel
 from lfp.kernels.dual import Coefficients, State, corner, dual_series
-from lfp.neurons.distributions import Gaussian
+from lfp.neurons.distributions import Gaussian, second_moment
 
 TERMS = 1024
 CORNER_TERMS = 4096
@@ -69,7 +69,8 @@ class Series(eqx.Module):
         beyond: sum of the coefficients after the last one.
         scattered: an upper bound on the sum of the coefficients that the truncated expansion omits.
         total: kappa(1).
-        rounding: the relative error of a_n is at most (n + 8) times this.
+        rounding: the relative error of a_n is at most (n + 8) times this,
+        doubt: and what the coefficients of an expansion are off.
         law: of the coefficients after the last one, where it is known.
     """
 
@@ -77,7 +78,8 @@ class Series(eqx.Module):
     beyond: float
     scattered: float
     total: float
-    rounding: float = 0.0
+    rounding: float
+    doubt: Coefficients
     law: Law | None = None
 
     def __call__(self, t: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
@@ -117,15 +119,14 @@ def power_series(kernel: Kernel, dim: int, terms: int | None = None) -> Series |
     state = _state(kernel, dim, 1.0, terms)
     if state is None:
         return None
-    rounding = terms * np.finfo(float).eps * state.gap
-    expanded = state.found != state.at_one
-    scattered = max(state.at_one - state.found, 16 * np.finfo(float).eps * state.at_one) if expanded else 0.0
-    beyond = state.gap - scattered - float(state.coefficients[1:].sum())
+    doubt = np.zeros(terms) if state.doubt is None else state.doubt
+    rounding = terms * np.finfo(float).eps * state.gap + float(doubt.sum())
+    beyond = state.gap - state.missing - float(state.coefficients[1:].sum())
     # what the rounding of the gap hides: quarters of the series that halve each time leave no more than the last one
     beyond = beyond if beyond > rounding else 2 * float(state.coefficients[3 * terms // 4 :].sum())
     # measured against 400 bits: 3.5 eps (n + 8) in 5 layers, 6.3 in 24
     accuracy = (4 + state.layers / 2) * np.finfo(float).eps
-    return Series(state.coefficients, beyond, scattered, state.at_one, accuracy, _law(state))
+    return Series(state.coefficients, beyond, state.missing, state.at_one, accuracy, doubt, _law(state))
 
 
 def _law(state: State) -> Law | None:
@@ -198,7 +199,7 @@ def _two_layer(which: TwoLayerKernel, radius: float, terms: int) -> State | None
         return None
     covariance = _linear((radius * float(which.w.scale)) ** 2, float(which.b.scale) ** 2, terms)
     value, slope = dual_series(which.activation, covariance)
-    return value + (slope * _linear(radius**2, 1.0, terms)).scaled(float(which.a.moment(2)))
+    return value + (slope * _linear(radius**2, 1.0, terms)).scaled(second_moment(which.a))
 
 
 def _layered(which: LayeredKernel, dim: int, radius: float, terms: int) -> State:
@@ -219,4 +220,4 @@ def _layered(which: LayeredKernel, dim: int, radius: float, terms: int) -> State
 def _linear(slope: float, constant: float, terms: int) -> State:
     coefficients = np.zeros(terms)
     coefficients[:2] = constant, slope
-    return State(coefficients, slope + constant, slope, slope + constant)
+    return State(coefficients, slope + constant, slope)

@@ -115,12 +115,16 @@ def relative_error(
     """|F[f] - F[y]| / |F[y]|, never the difference of magnitudes: a wrong phase is an error.
 
     Raises:
-        InputError: a target that vanishes somewhere.
+        InputError: a target that vanishes somewhere, shapes that differ.
 
     Example:
         >>> relative_error(np.array([1j]), np.array([1.0])).round(6).tolist()
         [1.414214]
     """
+    measured, target = np.asarray(measured), np.asarray(target)
+    if measured.shape != target.shape:  # nothing is broadcast
+        msg = f"measured has shape {measured.shape}; allowed: {target.shape}, that of the target"
+        raise _checks.InputError(msg)
     if not np.abs(target).all():
         msg = f"target vanishes at {int((np.abs(target) == 0).sum())} entries; allowed: modes that the target has"
         raise _checks.InputError(msg)
@@ -154,8 +158,11 @@ def energy_by_degree(
         >>> abs(energy).round(12).tolist()
         [0.0, 0.0, 0.0, 1.0]
     """
-    x = space.embed(x)
-    weights = np.full(len(x), 1 / len(x)) if weights is None else weights
+    x, values = space.embed(x), np.asarray(_checks.real("values", values, 1))
+    if len(values) != len(x):
+        msg = f"values has {len(values)} numbers; allowed: {len(x)}, one a point"
+        raise _checks.InputError(msg)
+    shares = _checks.shares("weights", np.full(len(x), 1 / len(x)) if weights is None else weights, len(x))
     modes = sum(space.multiplicity(k) for k in range(top + 1))
     if modes > len(x):
         warnings.warn(f"top={top} has {modes} modes, more than {len(x)} points resolve: aliasing", stacklevel=2)
@@ -163,5 +170,5 @@ def energy_by_degree(
     energy = np.zeros(top + 1)
     for i in range(0, len(x), rows):
         part = slice(i, i + rows)
-        energy += project(space, x, weights, values, top, at=x[part]) @ (weights * values)[part]
+        energy += project(space, x, shares, values, top, at=x[part]) @ (shares * values)[part]
     return energy

@@ -56,8 +56,7 @@ class HashWH(eqx.Module):
         if self.bits > LARGEST_HASH:
             msg = f"bits={self.bits} makes 2^{self.bits} points a step; allowed: 1 to {LARGEST_HASH}"
             raise _checks.InputError(msg)
-        if isinstance(self.strength, float | int):
-            _checks.nonnegative("strength", self.strength)
+        _checks.unless_traced(_checks.nonnegative, "strength", self.strength)
 
     def __call__(self, key: PRNGKeyArray, params: Params) -> Float[Array, ""]:
         """The penalty for the hash of this key: differentiable in the parameters, for any optimiser."""
@@ -76,7 +75,11 @@ class HashWH(eqx.Module):
 
         @jax.checkpoint
         def at(block: Array) -> Array:
-            return self.apply(params, jnp.where(block == 1, high, low))
+            values = jnp.asarray(self.apply(params, jnp.where(block == 1, high, low)))
+            if values.shape != block.shape[:1]:
+                msg = f"apply returned shape {values.shape} for {len(block)} points; allowed: {block.shape[:1]}"
+                raise _checks.InputError(msg)
+            return values
 
         size = min(self.chunk, len(inputs))
         padded = jnp.pad(inputs, ((0, -len(inputs) % size), (0, 0))).reshape(-1, size, self.dim)

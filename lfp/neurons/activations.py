@@ -49,6 +49,11 @@ class Activation(eqx.Module):
         """sigma'(z), elementwise, by JAX."""
         return jax.jvp(self.function, (z,), (jnp.ones_like(z),))[1]
 
+    def __reduce__(self) -> Any:
+        """Those of the table are pickled by name: their functions have none."""
+        known = ACTIVATIONS.get(self.name)
+        return (activation, (self.name,)) if known is self else super().__reduce__()
+
 
 def _gelu(z: Array) -> Array:
     return jax.nn.gelu(z, approximate=False)

@@ -17,6 +17,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from lfp import _checks
+from lfp.numerics.precision import double_precision
 from lfp.numerics.quadrature import Table, accumulate, against, distances, graded
 
 Even = Callable[[Float[Array, "..."]], Float[Array, "k ..."]]
@@ -57,6 +58,18 @@ class Distribution(Protocol):
     def average(self, functions: Even, x1: Float[Array, "n dim"], x2: Float[Array, "m dim"]) -> Float[Array, "k n m"]:
         """E f(|w.(x1 - x2)|) of k even functions f."""
         ...
+
+
+def second_moment(which: Distribution) -> float:
+    """E w^2 of a scalar weight, in double precision also where JAX has none.
+
+    Example:
+        >>> round(second_moment(Gaussian(3.0)), 14)
+        9.0
+    """
+    wide = lambda leaf: jnp.asarray(leaf, float) if eqx.is_array_like(leaf) else leaf  # noqa: E731
+    with double_precision():
+        return float(jax.tree.map(wide, which).moment(2))
 
 
 def directional_constant(q: float, dim: int) -> Float[Array, ""]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int
+from jaxtyping import Array, Complex, Float, Int, Shaped
 from scipy import special
 
 from lfp import _checks
@@ -163,8 +163,9 @@ def _waves(angles: Array, shape: tuple[int, ...], sign: int) -> list[Array]:
     return [jax.lax.complex(jnp.cos(phase), sign * jnp.sin(phase)) for phase in phases]
 
 
-def walsh_hadamard(values: Float[Array, " n"]) -> Float[Array, " n"]:
+def walsh_hadamard(values: Shaped[Array | np.ndarray, " n"]) -> Float[Array, " n"]:
     """sum_i values_i (-1)^(bits shared by i and j), n a power of two; twice over it is n times the values."""
+    values = jnp.asarray(_checks.real("values", values, 1))
     n = len(values)
     if n < 1 or n & (n - 1):
         msg = f"values has {n} entries; allowed: a power of two"

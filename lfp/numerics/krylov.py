@@ -20,6 +20,7 @@ from lfp import _checks
 Product = Callable[[Float[Array, " n"]], Float[Array, " n"]]
 Family = Callable[[Float[Array, " k"]], Float[Array, "t k"]]
 
+ROUNDING = 12  # of eps |A|: no product and no eigendecomposition is better known; `tests.falsify.solutions`
 _BLOCK = 8
 _SIZES = (96, 256, 768, 2048)  # of T when it is decomposed: few, since each is compiled on its own
 
@@ -31,7 +32,7 @@ class Applied(eqx.Module):
         summary: one row per t.
         basis: what its columns stand for, in n numbers each; None where the summary is f_t(A) v itself.
         error: estimated error of every row, relative to |v| max |f_t| over the spectrum: the larger of two changes
-            (over the last stage, and by one more row of T with a rate at 0), and what rounding of A by 8 eps |A| does.
+            (over the last stage, and by one more row of T with a rate at 0), and what `rounding` does.
         products: products with A.
         largest: bound on the largest rate, at most twice as high.
     """
@@ -78,7 +79,8 @@ def apply_functions(
         product: v -> A v, A symmetric with rates >= 0 but for rounding.
         vector: v.
         family: rates (k,) -> (t, k), finite at rate 0 as well; for example `Dynamics.factor` at given steps.
-        tolerance: stop when no row changes by more, relative to |v| max |f_t|, or by what rounding does anyway.
+        tolerance: stop when no row changes by more, relative to |v| max |f_t|, or by what rounding
+            does to the worst mode.
         max_depth: most products.
     """
     _checks.positive("tolerance", tolerance)
@@ -90,25 +92,45 @@ def apply_functions(
         # Gauss-Radau: one more row of T, chosen to give it the rate 0, shows what may lie unseen next to it
         corner = last**2 * jnp.sum(vectors[end] ** 2 / jnp.maximum(rates, eps * top + jnp.finfo(rates.dtype).tiny))
         bordered, frame = jnp.linalg.eigh(_bordered(small, end, last, corner))
-        at_zero = jnp.concatenate([jnp.zeros(1, rates.dtype), jnp.maximum(rates, 0)])
-        moved = at_zero + 8 * eps * top
-        count = len(at_zero)
-        every = family(jnp.concatenate([at_zero, moved, jnp.maximum(bordered, 0)]))  # at once: compiled once
-        values, shifted, others = every[:, :count], every[:, count : 2 * count], every[:, 2 * count :]
+        values, others, moved = rounding(family, rates, jnp.maximum(bordered, 0))
         scale = jnp.max(jnp.abs(values), axis=1)
         scale = jnp.where(scale > 0, scale, 1)
-        rounding = jnp.max(jnp.abs(shifted - values), axis=1) / scale + 8 * eps
         summary = (values[:, 1:] * vectors[0][None, :]) @ vectors.T
         radau = (others * frame[0][None, :]) @ frame.T
         change, gap = (jnp.linalg.norm(summary - other, axis=1) / scale for other in (previous, radau))
         error = jnp.where(last > 0, jnp.maximum(change, gap), 0)
-        return summary, error + rounding, jnp.all(error <= jnp.maximum(tolerance, rounding / 4))
+        stated = error + jnp.linalg.norm(moved[:, 1:] * vectors[0][None, :], axis=1) + ROUNDING * eps
+        lost = jnp.max(moved, axis=1) + ROUNDING * eps
+        return summary, stated, jnp.all(error <= jnp.maximum(tolerance, lost / 4))
 
     rows = jax.eval_shape(family, jax.ShapeDtypeStruct((1,), vector.dtype)).shape[0]
     state, stages = _lanczos(product, vector, check, rows, max_depth)
     beside = state.off + jnp.pad(state.off, (1, 0))[:-1]  # Gershgorin's discs
     largest = jnp.max(jnp.abs(state.diagonal) + beside)
     return Applied(jnp.linalg.norm(vector) * state.summary, state.basis, state.error, stages[state.stage], largest)
+
+
+def rounding(
+    family: Family, rates: Float[Array, " k"], others: Float[Array, " m"]
+) -> tuple[Float[Array, "t one_more"], Float[Array, "t m"], Float[Array, "t one_more"]]:
+    """f_t at 0 and the rates, f_t at other rates, and what E, |E| = ROUNDING eps |A|, makes of a mode, over max |f_t|.
+
+    No rate of A and none of its eigenvectors is better known, nor better than to the size of a negative rate. For a
+    flow f_t(A + E) v - f_t(A) v is the integral of exp(-(t - s)(A + E)) E exp(-s A) v over s: of a mode of rate L at
+    most |E| (f(0) - f(L)) / L, and at most 1. Laws of steps turn about at high rates, so the change along the mode
+    itself counts too. Below -sqrt(eps) |A| no rounding is at work: the mode, which is held at 0, would grow.
+    """
+    eps, tiny = jnp.finfo(rates.dtype).eps, jnp.finfo(rates.dtype).tiny
+    rates = jnp.concatenate([jnp.zeros(1, rates.dtype), rates])
+    top, held = jnp.max(jnp.abs(rates)), jnp.maximum(rates, 0)
+    noise = jnp.maximum(ROUNDING * eps * top, -jnp.min(rates)) + tiny
+    far, shifted = jnp.maximum(held, noise), jnp.where(rates < -(eps**0.5) * top, rates, held + noise)
+    every = family(jnp.concatenate([held, far, shifted, others]))  # at once: compiled once
+    count = len(rates)
+    values, reached, moved, rest = jnp.split(every, [count, 2 * count, 3 * count], axis=1)
+    change = jnp.maximum(jnp.abs(reached - values[:, :1]) * (noise / far)[None, :], jnp.abs(moved - values))
+    scale = jnp.max(jnp.abs(values), axis=1)[:, None]
+    return values, rest, change / jnp.where(scale > 0, scale, 1)
 
 
 def largest_rate(
@@ -169,7 +191,7 @@ def _lanczos(product: Product, vector: Array, check: Check, rows: int, max_depth
         zeros,
         zeros,
         jnp.zeros((rows, padded), vector.dtype),
-        jnp.full(rows, jnp.inf, vector.dtype),
+        jnp.full(rows, jnp.where(norm > 0, jnp.inf, 0.0), vector.dtype),
         norm == 0,
     )
     state = jax.lax.while_loop(lambda s: ~s.done & (s.stage < len(stages)), body, start)

@@ -42,9 +42,7 @@ class Adam(Law):
     def __check_init__(self) -> None:
         _checks.integer("steps", self.steps, 1)
         for name in ("b1", "b2"):
-            if not 0 <= getattr(self, name) < 1:
-                msg = f"{name}={getattr(self, name)!r} must lie in [0, 1)"
-                raise _checks.InputError(msg)
+            _checks.fraction(name, getattr(self, name))
 
     def refusal(self, points: int, last: int) -> str | None:  # noqa: ARG002
         """Beyond its steps it has no law."""

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Num
 
 from lfp.optimisers.law import Law
+from lfp.optimisers.schedules import whole
 
 
 class ConjugateGradient(Law):
@@ -53,8 +54,8 @@ class ConjugateGradient(Law):
         zero, one = jnp.zeros_like(rates), jnp.ones_like(rates)
         begin = (start, start, jnp.zeros((count, count), rates.dtype), zero, one)
         rows = jax.lax.scan(step, begin, jnp.arange(count))[1]
-        whole = jnp.rint(jnp.asarray(steps)).astype(jnp.int32)
-        return jnp.concatenate([zero[None, :], rows])[jnp.minimum(whole, count)]
+        taken = jnp.minimum(whole(steps), count).astype(jnp.int32)
+        return jnp.concatenate([zero[None, :], rows])[taken]
 
     def regularised(self, decay: float | Float[Array, ""]) -> Law:
         """Krylov spaces of J^T P J + decay: nodes L + decay, weights |c|^2 L / (L + decay), the gradient unchanged."""

@@ -59,6 +59,7 @@ class GradientDescent(Law):
         s = jnp.asarray(steps, rates.dtype)[:, None]
         small = (x < 0.5) | (s == 0)  # 0^0 = 1 has no derivative of its own
         tame = jnp.where(small, jnp.minimum(x, 0.5), 0.0)
+        s = jnp.where(jnp.isinf(s) & (x <= 0), 0.0, s)  # at infinity too: nothing is ever learnt
         return small, s * jnp.log1p(-tame), jnp.where(small, 1.0, 1 - x) ** s
 
 
@@ -79,11 +80,17 @@ class GradientFlow(Law):
 
     def factor(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """exp(-L lr s)."""
-        return jnp.exp(-self.lr * rates[None, :] * jnp.asarray(steps, rates.dtype)[:, None])
+        return jnp.exp(-self._turns(rates, steps))
 
     def learned(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """1 - exp(-L lr s)."""
-        return -jnp.expm1(-self.lr * rates[None, :] * jnp.asarray(steps, rates.dtype)[:, None])
+        return -jnp.expm1(-self._turns(rates, steps))
+
+    def _turns(self, rates: Array, steps: Array) -> Array:
+        """L lr s; 0 where nothing is ever learnt, at infinity too, and of rates that are negative by rounding."""
+        s = jnp.asarray(steps, rates.dtype)[:, None]
+        never = jnp.isinf(s) & (rates <= 0)[None, :]
+        return self.lr * rates[None, :] * jnp.where(never, 0.0, s)
 
     def learned_on(self, shape: Shape, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """1 - exp(-L sum_s lr_s), a part of a step by its part of the time."""

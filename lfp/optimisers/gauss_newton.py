@@ -29,8 +29,7 @@ class GaussNewton(Law):
     takes_schedule = True
 
     def __check_init__(self) -> None:
-        if isinstance(self.damping, float | int):
-            _checks.nonnegative("damping", self.damping)
+        _checks.unless_traced(_checks.nonnegative, "damping", self.damping)
 
     def factor(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """(1 - lr g)^s, g = L / (L + damping)."""

@@ -54,8 +54,7 @@ class Law(eqx.Module):
     """(K, P, u, J d, decay) -> (v, c): it steps along J^T v + c d; None for the gradient, d the displacement."""
 
     def __check_init__(self) -> None:
-        if isinstance(self.lr, float | int):
-            _checks.positive("lr", self.lr)
+        _checks.unless_traced(_checks.positive, "lr", self.lr)
 
     @property
     def base(self) -> Any:
@@ -72,7 +71,7 @@ class Law(eqx.Module):
 
     @abstractmethod
     def largest_stable_lr(self, largest_rate: float) -> float:
-        """Supremum of the learning rates for which |p_s| stays bounded at that rate."""
+        """Supremum of the learning rates for which |p_s| stays bounded at that rate; of mini-batches a lower bound."""
 
     def largest_stable_lr_under(self, decay: float, largest_rate: float) -> float:
         """The same with weight decay: for a law of the rates alone the limit at L_max + decay."""

@@ -20,7 +20,7 @@ class MiniBatch(GradientDescent):
         lr: learning rate, in flow time per step.
         batch: points in a batch.
         points: points in all.
-        largest: the largest n P_i K(x_i, x_i), for the limit of stability.
+        largest: the largest n P_i K(x_i, x_i), for a learning rate that is stable.
         replacement: whether a point may come twice in a batch.
 
     Example:
@@ -37,6 +37,8 @@ class MiniBatch(GradientDescent):
 
     def __check_init__(self) -> None:
         _checks.integer("batch_size", self.batch, 1)
+        _checks.integer("points", self.points, 1)
+        _checks.unless_traced(_checks.nonnegative, "largest", self.largest)
         if self.batch > self.points and not self.replacement:
             msg = f"batch_size={self.batch} of {self.points} points; allowed: 1 to {self.points}"
             raise _checks.InputError(msg)
@@ -52,7 +54,10 @@ class MiniBatch(GradientDescent):
         return None if points == self.points else f"law has points={self.points}, the data {points}; allowed: the same"
 
     def largest_stable_lr(self, largest_rate: float) -> float:
-        """2 / ((1 - spread) L_max + spread max n P_i K(x_i, x_i)): up to it the mean square decays."""
+        """2 / ((1 - spread) L_max + spread max n P_i K(x_i, x_i)): up to it the mean square decays.
+
+        Sufficient, and sharp where batches of one are drawn and the diagonal is constant; the supremum may be higher.
+        """
         return 2 / self._curvature(largest_rate)
 
     def largest_stable_lr_under(self, decay: float, largest_rate: float) -> float:

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Num
 
 from lfp import _checks
@@ -28,13 +29,12 @@ class Ridge(Law):
     lr: float = eqx.field(static=True, default=1.0)  # nominal: there are no steps
 
     def __check_init__(self) -> None:
-        if isinstance(self.rho, float | int):
-            _checks.nonnegative("rho", self.rho)
+        _checks.unless_traced(_checks.nonnegative, "rho", self.rho)
 
     @property
     def flow_time(self) -> float | Float[Array, ""]:
-        """The flow time at which early stopping does about the same."""
-        return 1 / self.rho
+        """The flow time at which early stopping does about the same; infinite without ridge."""
+        return 1 / self.rho if isinstance(self.rho, jax.Array) or self.rho else float("inf")
 
     def learned(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """L / (L + rho) from the first step."""
@@ -70,8 +70,9 @@ class RandomFeatures(Law):
 
     def __check_init__(self) -> None:
         _checks.integer("nodes", self.nodes, 1)
-        if isinstance(self.rho, float | int):
-            _checks.nonnegative("rho", self.rho)
+        if not isinstance(self.rates, Tracer):
+            _checks.finite("rates", np.asarray(_checks.real("rates", self.rates, 1)))
+        _checks.unless_traced(_checks.nonnegative, "rho", self.rho)
 
     @property
     def ridge(self) -> Float[Array, ""]:

@@ -129,8 +129,8 @@ def scan(
     ahead: bool = False,
 ) -> Float[Array, "t k"]:
     """1 - p_s(L) of descent at these learning rates, with momentum mu; `ahead` is Nesterov's."""
-    whole = jnp.rint(jnp.asarray(steps)).astype(jnp.int32)
-    looks = jnp.sort(jnp.minimum(whole, len(lrs)))
+    looked = jnp.minimum(whole(steps), len(lrs)).astype(jnp.int32)
+    looks = jnp.sort(looked)
     mu = jnp.asarray(mu, rates.dtype)
     count = jnp.arange(1, len(lrs) + 1, dtype=jnp.int32)
     row = jnp.searchsorted(looks, count)
@@ -147,4 +147,10 @@ def scan(
     zero = jnp.zeros_like(rates)
     start = (zero, zero, jnp.zeros((len(looks), len(rates)), rates.dtype))
     rows = jax.lax.scan(step, start, (jnp.asarray(lrs, rates.dtype), row))[0][2]
-    return rows[jnp.searchsorted(looks, jnp.minimum(whole, len(lrs)))]
+    return rows[jnp.searchsorted(looks, looked)]
+
+
+def whole(steps: Num[Array, " t"]) -> Num[Array, " t"]:
+    """Counts of steps to the nearest whole number, in their own precision: 32 bits of an integer end at 2^31 - 1."""
+    steps = jnp.asarray(steps)
+    return steps if jnp.issubdtype(steps.dtype, jnp.integer) else jnp.rint(steps)

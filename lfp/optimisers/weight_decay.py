@@ -36,8 +36,7 @@ class WeightDecay(Composed):
         if not self.law.takes_decay:
             msg = f"law={type(self.base).__name__} has no law under weight decay; allowed: every law but Adam"
             raise _checks.InputError(msg)
-        if isinstance(self.decay, float | int):
-            _checks.nonnegative("decay", self.decay)
+        _checks.unless_traced(_checks.nonnegative, "decay", self.decay)
 
     @property
     def total_decay(self) -> float | Float[Array, ""]:

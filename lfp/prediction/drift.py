@@ -57,8 +57,8 @@ def drift(
     root = np.sqrt(np.asarray(frozen.weights))
     start, x = root * problem.y, jnp.asarray(problem.x)
     params = cast(params, x.dtype)
-    pace, clock = _pace(law, frozen.rates, steps)
-    still, sums = _walk([frozen], pace, clock, start, np.zeros(len(clock)))
+    pace, times = clock(law, frozen.rates, steps)
+    still, sums = _walk([frozen], pace, times, start, np.zeros(len(times)))
     moving, bent = still, [params] * (LOOKS + 1)
     vectors = np.asarray(frozen.vectors)
     own = jnp.asarray((vectors * np.asarray(frozen.rates)) @ vectors.T / np.outer(root, root))
@@ -68,11 +68,11 @@ def drift(
         looks = [int(np.argmax(size >= share * size.max())) for share in np.linspace(0, 1, LOOKS + 1)]
         bent = _places(network, bent, x, root * sums[looks] / network.alpha**2)
         kernels = [own, *(empirical_kernel(network, place, x) for place in bent[1:])]
-        moving, sums = _walk(_between(kernels, size[looks], frozen), pace, clock, start, size / max(size.max(), 1e-300))
+        moving, sums = _walk(_between(kernels, size[looks], frozen), pace, times, start, size / max(size.max(), 1e-300))
     return (still - moving) / root
 
 
-def _pace(law: Law, rates: Float[Array, " r"], steps: Int[np.ndarray, " t"]) -> tuple[Law, Float[np.ndarray, " t"]]:
+def clock(law: Law, rates: Float[Array, " r"], steps: Int[np.ndarray, " t"]) -> tuple[Law, Float[np.ndarray, " t"]]:
     """A law without memory and its clock; of momentum and schedules the flow time of a mode that hardly learns."""
     if isinstance(law, GradientDescent | GradientFlow):
         return law, np.asarray(steps, float)
@@ -83,13 +83,13 @@ def _pace(law: Law, rates: Float[Array, " r"], steps: Int[np.ndarray, " t"]) -> 
 def _walk(
     spectra: list[GramSpectrum],
     law: Law,
-    clock: Float[np.ndarray, " t"],
+    times: Float[np.ndarray, " t"],
     start: Float[np.ndarray, " n"],
     place: Float[np.ndarray, " t"],
 ) -> tuple[Float[np.ndarray, "t n"], Float[np.ndarray, "t n"]]:
     """P^(1/2) u and its integral over flow time, with the kernel of the place from 0 to 1 at which the weights are."""
     residuals, sums = [start], [np.zeros_like(start)]
-    for j, (before, after) in enumerate(pairwise(clock), 1):
+    for j, (before, after) in enumerate(pairwise(times), 1):
         now = spectra[min(int((place[j - 1] + place[j]) / 2 * len(spectra)), len(spectra) - 1)]
         rates, basis = np.asarray(now.rates), np.asarray(now.vectors)
         # where the kernel grows beyond the limit of stability, training bounces: no mode grows for long

@@ -38,7 +38,7 @@ from lfp.networks.network import Custom, Network
 HOLDS_BELOW = 0.05
 QUANTILES = (0.05, 0.5, 0.95)
 DRAWS = 512
-TURNED, FLOOR = 0.25, 0.03
+TURNED, FLOOR, ROUGH = 0.25, 0.03, 0.3
 CALIBRATION = Path(__file__).with_name("calibration.json")
 
 
@@ -49,11 +49,13 @@ class Forecast(eqx.Module):
         modes: quantiles .05, .5, .95 of D_sup of each mode.
         largest: the same of the largest of all modes.
         lazy: the part of laziness alone, of the mode that it costs most.
+        rough: the part of rounding alone, likewise.
     """
 
     modes: Float[np.ndarray, "k 3"]
     largest: Float[np.ndarray, "3"]
     lazy: float
+    rough: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -97,6 +99,7 @@ def forecast(
     seeds: int,
     *,
     known: bool = False,
+    rough: Complex[np.ndarray, "t k"] | float = 0.0,
     calibration: dict[str, Any] | None = None,
 ) -> Forecast:
     """Quantiles of D_sup over draws of the networks' kernels and of the constant of laziness.
@@ -109,6 +112,7 @@ def forecast(
         network: the network.
         seeds: networks in the mean.
         known: whether the theory knows the kernel of each network: nothing strays then, only laziness is left.
+        rough: what the precision of the training adds (`rounding`).
         calibration: constant and scatter by kind of activation; None for those that ship.
     """
     table = _table(calibration)
@@ -120,14 +124,14 @@ def forecast(
     spread = np.full_like(spread, network.width**-0.5) if count < 2 else spread
     weights = rng.normal(size=(DRAWS, count)) / np.sqrt(max(count - 1, 1) * seeds)
     drawn = np.einsum("rn,ntk->rtk", weights, strays) * (not known)
-    width = np.abs(gap[None] + drawn).max(axis=1)
+    width = np.abs(gap[None] + drawn + _drawn_rounding(rough, rng)).max(axis=1)
     reach = response(spread, laziness, network, seeds)
     odds = constant * reach
     moved = odds * np.exp(scatter * rng.normal(size=(DRAWS, 1)))
     moved = moved / (1 + moved)  # a mode strays by no more than its start
     # the two add where they agree in sign, and partly cancel where not
     total = np.abs(width + rng.choice([-1.0, 1.0], size=(DRAWS, 1)) * moved)
-    return _summary(total, float((odds / (1 + odds)).max()))
+    return _summary(total, float((odds / (1 + odds)).max()), rough)
 
 
 def forecast_of_networks(
@@ -135,6 +139,7 @@ def forecast_of_networks(
     drifted: Complex[np.ndarray, "t k"],
     network: Network,
     *,
+    rough: Complex[np.ndarray, "t k"] | float = 0.0,
     calibration: dict[str, Any] | None = None,
 ) -> Forecast:
     """Quantiles of D_sup of networks whose initialisation is known.
@@ -143,6 +148,7 @@ def forecast_of_networks(
         gap: mean mode curves of their linear dynamics, less those of the theory.
         drifted: what the movement of their kernels adds (`drift`), mean over the networks.
         network: for its kind of activation.
+        rough: what the precision of the training adds (`rounding`).
         calibration: `growth` g and `scatter` s under `drift` by kind of activation; None for those that ship.
     """
     law, rng = _table(calibration)["drift"][_kind(network)], np.random.default_rng(0)
@@ -150,9 +156,17 @@ def forecast_of_networks(
     size = float(np.abs(drifted).max())
     sign = np.where(rng.random(DRAWS) < TURNED, -1, 1)
     factors = sign * (1 + law["growth"] * size) * np.exp(law["scatter"] * rng.normal(size=DRAWS))
-    total = np.abs(gap[None] + factors[:, None, None] * drifted[None]).max(axis=1)
+    moved = factors[:, None, None] * drifted[None]
+    total = np.abs(gap[None] + moved + _drawn_rounding(rough, rng)).max(axis=1)
     total = total * np.exp(FLOOR * rng.normal(size=(DRAWS, 1)))
-    return _summary(total, (1 + law["growth"] * size) * size)
+    return _summary(total, (1 + law["growth"] * size) * size, rough)
+
+
+def _drawn_rounding(rough: Complex[np.ndarray, "t k"] | float, rng: np.random.Generator) -> Any:
+    """Rounding times a log-normal factor of scatter `ROUGH`: training meets another rounding than the one computed."""
+    if not np.any(rough):
+        return 0.0
+    return _bounded(np.asarray(rough))[None] * np.exp(ROUGH * rng.normal(size=(DRAWS, 1, 1)))
 
 
 def _bounded(values: Complex[np.ndarray, "t k"]) -> Complex[np.ndarray, "t k"]:
@@ -165,5 +179,6 @@ def _table(calibration: dict[str, Any] | None) -> dict[str, Any]:
     return json.loads(CALIBRATION.read_text()) if calibration is None else calibration
 
 
-def _summary(drawn: Float[np.ndarray, "r k"], lazy: float) -> Forecast:
-    return Forecast(np.quantile(drawn, QUANTILES, axis=0).T, np.quantile(drawn.max(axis=1), QUANTILES), lazy)
+def _summary(drawn: Float[np.ndarray, "r k"], lazy: float, rough: Complex[np.ndarray, "t k"] | float) -> Forecast:
+    modes, largest = np.quantile(drawn, QUANTILES, axis=0).T, np.quantile(drawn.max(axis=1), QUANTILES)
+    return Forecast(modes, largest, lazy, float(np.abs(rough).max()))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Num
 
+from lfp import _checks
 from lfp.domains.problems import Points, Problem
 from lfp.measure.trajectory import Trajectory
 from lfp.optimisers.law import Law
@@ -23,10 +24,13 @@ def solve(spectrum: Spectrum, problem: Problem | Points, law: Law, steps: Num[np
         spectrum: rates of the kernel on these points.
         problem: points, targets and weights.
         law: the law of the optimiser.
-        steps: steps at which to look, in any order of magnitude.
+        steps: steps at which to look, 0 or more, whole ones unless the law is a flow; infinity for the limit.
 
     Returns:
         One run, at the data points.
+
+    Raises:
+        InputError: steps below 0, parts of steps for which the law has no value.
 
     Example:
         >>> from lfp import Circle, GradientDescent, sum_of_modes
@@ -37,7 +41,13 @@ def solve(spectrum: Spectrum, problem: Problem | Points, law: Law, steps: Num[np
         >>> (f[:, 2] / p.y[2]).round(12).tolist()
         [0.0, 0.5, 0.75]
     """
-    dtype = spectrum.rates.dtype
-    values = _learnt(spectrum, law, jnp.asarray(steps, dtype), jnp.asarray(problem.y, dtype))
+    dtype, steps = spectrum.rates.dtype, np.asarray(steps)
+    if not (np.asarray(_checks.real("steps", steps, 1)) >= 0).all():
+        msg = f"steps={steps.tolist()[:5]}... must be 0 or more"
+        raise _checks.InputError(msg)
+    values = np.asarray(_learnt(spectrum, law, jnp.asarray(steps, dtype), jnp.asarray(problem.y, dtype)))
+    if np.isnan(values).any():  # half a step of a mode that changes sign at every step
+        msg = f"steps={steps.tolist()[:5]}... have no solution under {type(law).__name__}; allowed: whole steps"
+        raise _checks.InputError(msg)
     meta = {"kind": "theory", "spectrum": type(spectrum).__name__, "law": type(law).__name__}
-    return Trajectory(np.asarray(steps), np.asarray(values)[None], problem.x, meta)
+    return Trajectory(steps, values[None], problem.x, meta)

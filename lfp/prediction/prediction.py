@@ -1,12 +1,13 @@
 """The prediction of an overlay: everything that is known before the first step of training."""
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Complex, Float, Int
 
 from lfp import _checks
 from lfp.domains.problems import Problem
@@ -17,6 +18,7 @@ from lfp.optimisers.descent import GradientDescent
 from lfp.optimisers.law import Law
 from lfp.prediction.fluctuations import band_of
 from lfp.prediction.forecast import Forecast, forecast, forecast_of_networks
+from lfp.prediction.rounding import rounding
 from lfp.prediction.theory import THEORIES, Ground, Theory, beside, refuse, theory_of
 from lfp.spectra.on_points import Spectrum
 from lfp.training.plan import Plan, refuse_swapped
@@ -158,22 +160,36 @@ def predict(
     band = band_of(plan, ground.infinite) if not chosen.of_networks and "ntk" in curves else None
     lazy = laziness(network, problem, law, plan.steps, ground.reference)
     # the forecast is calibrated on modes
-    expected = _expected(said, band, lazy, chosen.of_networks) if probe.modal else None
+    expected = _expected(said, band, lazy, chosen.of_networks, ground.reference) if probe.modal else None
     return Prediction(plan, chosen.name, curves, band, lazy, said.rates, expected, probe)
 
 
-def _expected(said: Prediction, band: Trajectory | None, lazy: Float[np.ndarray, " t"], of_networks: bool) -> Forecast:
+def _expected(
+    said: Prediction, band: Trajectory | None, lazy: Float[np.ndarray, " t"], of_networks: bool, spectrum: Spectrum
+) -> Forecast:
     """The forecast of D_sup, from what is known before training."""
-    curves, network = said.curves, said.network
+    curves, network, rough = said.curves, said.network, _rough(said, spectrum)
     if "moving" in curves:
         mean = {name: said.probe(curve, said.problem).mean() for name, curve in curves.items()}
-        return forecast_of_networks(mean["empirical"] - mean[said.name], mean["moving"] - mean["empirical"], network)
+        return forecast_of_networks(
+            mean["empirical"] - mean[said.name], mean["moving"] - mean["empirical"], network, rough=rough
+        )
     around = next(curve for curve in (band, curves.get("empirical"), said.theory) if curve is not None)
     strays = said.probe(around, said.problem).remaining
     gap = np.zeros((len(lazy), len(said.probe.modes(said.problem))), complex)
     if said.name != "ntk" and not of_networks and "ntk" in curves:
         gap = said.probe(said.theory, said.problem).mean() - said.probe(curves["ntk"], said.problem).mean()
-    return forecast(strays, gap, lazy, network, said.plan.seeds, known=of_networks)
+    return forecast(strays, gap, lazy, network, said.plan.seeds, known=of_networks, rough=rough)
+
+
+def _rough(said: Prediction, spectrum: Spectrum) -> Complex[np.ndarray, "t k"] | float:
+    """What rounding does to the mean of the mode curves."""
+    errors = rounding(said.plan, spectrum)
+    if errors is None:
+        return 0.0
+    both = (replace(said.theory, values=values) for values in (errors, np.zeros_like(errors[:1])))
+    with_errors, without = (said.probe(curve, said.problem).mean() for curve in both)
+    return with_errors - without
 
 
 def laziness(

@@ -195,5 +195,7 @@ def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None, other:
     reason += f", {agrees} forecast (expected {middle:.3g}, {inside} [{low:.3g}, {high:.3g}]; laziness {lazy:.3g})"
     if expected.verdict == "fails":
         remedy = "laziness too large, raise alpha or the width" if expected.lazy > HOLDS_BELOW else "raise the width"
+        if expected.rough > max(expected.lazy, HOLDS_BELOW / 2):
+            remedy = "weights move by less than their rounding, lower alpha or train in float64"
         reason += ": the operator is not the kernel, raise sigma_b" if other else f": {remedy}"
     return verdict, reason

@@ -12,11 +12,12 @@ from jaxtyping import Bool, Float
 
 KINDS = ("power", "exponential", "stretched", "super-exponential", "none")
 FEWEST = 6
-"""Fewest rates that a law is fitted to."""
+"""Fewest rates that a law is fitted to; of even and odd ones as many each."""
 
 _POWERS = np.arange(0.1, 2.51, 0.01)
 _WINDOWS = (0.25, 0.5)  # the law is that of high frequencies: those above this share of the highest
 _CLOSE = 0.05  # of the logarithm: what a law may be off
+_WIDER = 3.0  # the interval of a base
 _SLACK = 0.1  # how far from 1 the beta of an exponential may be found
 
 Values = Float[np.ndarray, " k"]
@@ -30,7 +31,8 @@ class Decay(eqx.Module):
         parameter: power p of rate ~ x^-p; base b of rate ~ b^-x, prefactor apart; beta of a stretched or
             super-exponential law; NaN for none.
         interval: from the parameter of the lower half of the window over that of the upper half, as far again beyond:
-            the asymptote; two standard errors at least.
+            the asymptote; two standard errors at least; of a base three times as wide, which covers that of the nearest
+            singularity in .9 of networks or more (docs/spectra.md).
         window: lowest and highest frequency that were fitted.
         curve: (c, s, r, beta) of the law for drawing, of odd degrees where even and odd differ.
     """
@@ -61,7 +63,7 @@ def fit(x: Values, log_rates: Values, errors: Values | None = None, odd: Bool[np
         x: frequencies, increasing, above 0.
         log_rates: logarithms of the rates.
         errors: relative errors of the rates.
-        odd: which modes are odd: even and odd ones get a constant each.
+        odd: which modes are odd: even and odd ones get a constant and a power each.
 
     Returns:
         The law: none where no law of the family describes the rates within 5 %, or fewer than `FEWEST` are at hand.
@@ -71,7 +73,8 @@ def fit(x: Values, log_rates: Values, errors: Values | None = None, odd: Bool[np
     nothing = Decay("none", np.nan, (np.nan, np.nan), (np.nan, np.nan), (np.nan, 0.0, 0.0, 1.0))
     for share in _WINDOWS:
         kept = (x > 0) & (x >= share * x.max(initial=0.0))
-        if kept.sum() < FEWEST:
+        mixed = 0 < odd[kept].sum() < kept.sum()  # halves of the window are fitted, with two columns more
+        if kept.sum() < FEWEST * (1 + mixed):
             return nothing
         law = _sentence(_Data(*(a[kept] for a in (x, log_rates, errors, odd))))
         if law is not None:
@@ -95,8 +98,9 @@ def _sentence(data: "_Data") -> Decay | None:
         return None
     curve = (chosen.values[0], chosen.values[-2], chosen.last, chosen.beta)
     if exponential:
-        low, high = _interval(straight, *(_stretched(part, 1.0) for part in halves))
-        base, *ends = (float(np.exp(r)) for r in (straight.last, low, high))
+        ends = _interval(straight, *(_stretched(part, 1.0) for part in halves))
+        low, high = (straight.last + _WIDER * (end - straight.last) for end in ends)
+        base, *ends = (float(np.exp(r)) for r in (straight.last, max(low, 0.0), high))
         return Decay("exponential", base, (ends[0], ends[1]), window, curve)
     kind = "stretched" if best.beta < 1 else "super-exponential"
     step = float(_POWERS[1] - _POWERS[0])
@@ -143,7 +147,9 @@ def _stretched(data: _Data, beta: float) -> _Fit:
 
 
 def _solve(data: _Data, columns: list[Values]) -> _Fit:
-    parity = [data.odd.astype(float) - 1] if 0 < data.odd.sum() < len(data.odd) else []
+    # a pair of singularities t and -t' that lie apart makes even and odd rates part as a power at first
+    even = data.odd.astype(float) - 1
+    parity = [even, even * np.log(data.x)] if 0 < data.odd.sum() < len(data.odd) else []
     matrix = np.stack([np.ones(len(data.x)), *parity, *columns], axis=1)
     # the law itself is an asymptote: an error below a per cent is no reason for more weight
     weight = 1 / np.hypot(data.errors, 0.01)

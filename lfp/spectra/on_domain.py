@@ -22,7 +22,7 @@ from lfp.kernels.algebra import Function, Kernel, as_kernel
 from lfp.kernels.profile import profile
 from lfp.kernels.series import power_series
 from lfp.spectra.decay import Decay, fit
-from lfp.spectra.on_points import gram_spectrum, refuse_dense
+from lfp.spectra.on_points import gram_spectrum, rank_bounds, refuse_dense
 from lfp.spectra.zonal import check_top, quadrature_shares, series_shares
 
 LARGEST_GRID = 2**24
@@ -46,7 +46,8 @@ class ModeRates(eqx.Module):
         errors: error of each share, of rounding, quadrature and truncation.
         multiplicities: number of modes that share the rate, exact.
         trace: K(x, x); on points their weighted mean.
-        parity: whether even and odd modes decay with constants of their own.
+        parity: whether even and odd modes decay with constants and powers of their own.
+        beyond: bound on the rates that are not listed.
     """
 
     labels: tuple[int | tuple[int, ...], ...] = eqx.field(static=True)
@@ -56,6 +57,7 @@ class ModeRates(eqx.Module):
     multiplicities: tuple[int, ...] = eqx.field(static=True)
     trace: float
     parity: bool = eqx.field(static=True, default=True)
+    beyond: float = math.inf
 
     @property
     def log_multiplicities(self) -> Float[np.ndarray, " k"]:
@@ -107,12 +109,17 @@ class ModeRates(eqx.Module):
         return self.trace - float(self.shares.sum())
 
     @property
-    def effective_rank(self) -> float:
-        """(sum of rates)^2 / sum of rate^2, multiplicities counted; the sum of rates is K(x, x)."""
-        squares = np.where(
-            self.above_noise, 2 * np.log(np.abs(self.shares) + 1e-300) - self.log_multiplicities, -np.inf
-        )
-        return self.trace**2 / float(np.exp(squares).sum())
+    def effective_rank(self) -> tuple[float, float]:
+        """Bounds on (sum of rates)^2 / sum of rate^2, multiplicities counted; the sum of rates is K(x, x).
+
+        What is not known sums to at most the rest of K(x, x), its squares to that times the largest rate it may have.
+        """
+        known, sizes = self.above_noise, self.log_multiplicities
+        shares, errors = self.shares[known], self.errors[known]
+        least, most = (np.exp(2 * np.log(shares + e) - sizes[known]).sum() for e in (-errors, errors))
+        rest = max(self.trace - (shares - errors).sum(), 0.0)
+        hidden = np.exp(np.log(np.abs(self.shares) + self.errors + 1e-300) - sizes)[~known].max(initial=self.beyond)
+        return rank_bounds(self.trace, float(least), float(most + rest * min(hidden, rest)))
 
     @property
     def decay(self) -> Decay:
@@ -148,7 +155,11 @@ def _on_zonal(domain: Zonal, kernel: Kernel, modes: int | None = None) -> ModeRa
     check_top(domain, top)
     shares, errors, trace = _shares(kernel, domain, top)
     counts = tuple(domain.multiplicity(degree) for degree in range(top + 1))
-    return ModeRates(tuple(range(top + 1)), domain.frequency(np.arange(top + 1.0)), shares, errors, counts, trace)
+    # circle and sphere have the fewest modes of a degree next to those listed, the cube at its last degree
+    fewest = domain.multiplicity(top + 1) if domain.highest is None else 1
+    beyond = 0.0 if top == domain.highest else (max(trace - shares.sum(), 0.0) + errors.sum()) / fewest
+    frequencies = domain.frequency(np.arange(top + 1.0))
+    return ModeRates(tuple(range(top + 1)), frequencies, shares, errors, counts, trace, beyond=float(beyond))
 
 
 def _shares(kernel: Kernel, space: Zonal, top: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -183,7 +194,8 @@ def _at_points(domain: Euclidean, kernel: Kernel, modes: int | None = None) -> M
     rates = np.asarray(found.rates, np.float64)[:top]
     errors = np.full(top, float(found.noise_floor) / 4)
     trace = float(np.asarray(domain.weights) @ np.asarray(jnp.diagonal(gram), np.float64))
-    return ModeRates(tuple(rank.tolist()), rank.astype(float), rates, errors, (1,) * top, trace, parity=False)
+    beyond = float(rates[-1] + errors[-1])
+    return ModeRates(tuple(rank.tolist()), rank.astype(float), rates, errors, (1,) * top, trace, False, beyond)
 
 
 def grid_rates(kernel: Function, space: Circle | Torus | Hypercube, n: int = 2) -> Float[Array, "*grid"]:
@@ -255,11 +267,15 @@ def _on_torus(domain: Torus, kernel: Kernel, modes: int | None = None) -> ModeRa
     index = tuple(np.array(labels).T)
     orbits = tuple(_orbit(k) for k in labels)
     counts = np.array(orbits, float)
-    trace = float(kernel(*[jnp.asarray(domain.embed(np.zeros((1, domain.dim))))] * 2)[0, 0])
-    rounding = 4 * eps * abs(trace)
-    errors = counts * np.maximum(np.abs(fine[index] - coarse[index]), rounding)
+    near = np.zeros((2, domain.dim))
+    near[1, 0] = 0.1
+    trace, other = np.asarray(kernel(*(jnp.asarray(domain.embed(t)) for t in (near[:1], near))), np.float64)[0]
+    # rounding of the kernel in common to all points, and of each on its own, which the mean over points shrinks
+    magnified = abs(trace - other) / (1 - np.cos(0.1)) / abs(trace) if trace else 0.0  # see `Profile.rounding`
+    rounding = eps * (max(16, 4 * magnified) * np.abs(fine[index]) + abs(trace) / 2)
+    errors = counts * (np.abs(fine[index] - coarse[index]) + rounding)
     radius = np.sqrt(np.square(np.array(labels, float)).sum(axis=1))
-    return ModeRates(tuple(labels), radius, counts * fine[index], errors, orbits, trace)
+    return ModeRates(tuple(labels), radius, counts * fine[index], errors, orbits, float(trace))
 
 
 def _orbit(k: tuple[int, ...]) -> int:

@@ -1,12 +1,13 @@
 """Spectra: a kernel on data, taken apart into rates. One rate per frequency where the data has a symmetry."""
 
+import math
 from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Num, PRNGKeyArray
 
 from lfp import _checks
 from lfp.domains.circle import Circle
@@ -108,7 +109,7 @@ class GramSpectrum(eqx.Module):
         return len(self.rates) * jnp.finfo(self.rates.dtype).eps * self.rates.max()
 
 
-def gram_spectrum(gram: Float[Array, "n n"], weights: Float[Array | np.ndarray, " n"]) -> GramSpectrum:
+def gram_spectrum(gram: Num[Array | np.ndarray, "n n"], weights: Num[Array | np.ndarray, " n"]) -> GramSpectrum:
     """Rates of a Gram matrix by a dense symmetric eigensolver.
 
     Args:
@@ -116,15 +117,21 @@ def gram_spectrum(gram: Float[Array, "n n"], weights: Float[Array | np.ndarray, 
         weights: weight of each point; they sum to 1.
 
     Raises:
-        InputError: a matrix that is not finite, not symmetric or indefinite beyond rounding; under jit, where nothing
-            can be refused, a negative rate is NaN.
+        InputError: a matrix that is not square, not finite, not symmetric or indefinite beyond rounding, weights that
+            are not positive; under jit, where nothing can be refused, a negative rate is NaN.
 
     Example:
         >>> gram_spectrum(jnp.diag(jnp.array([4.0, 2.0])), jnp.full(2, 0.5)).rates.round(12).tolist()
         [2.0, 1.0]
     """
+    gram = jnp.asarray(_checks.real("gram", gram, 2))
+    if gram.shape[0] != gram.shape[1] or not len(gram):
+        msg = f"gram has shape {gram.shape}; allowed: (n, n)"
+        raise _checks.InputError(msg)
     if not isinstance(gram, Tracer):
         _check_gram(gram)
+    if not isinstance(weights, Tracer):
+        weights = _checks.weights("weights", weights, len(gram))
     weights = jnp.asarray(weights, gram.dtype)
     root = jnp.sqrt(weights)
     rates, vectors = jnp.linalg.eigh(root[:, None] * (gram + gram.T) / 2 * root[None, :])
@@ -222,10 +229,22 @@ class PartialSpectrum(eqx.Module):
     def effective_rank(self) -> tuple[float, float]:
         """Bounds on (sum of rates)^2 / sum of rate^2.
 
-        The sum is the trace. Squares that are not listed add between nothing and `tail` times the smallest listed rate.
+        The sum is the trace. Squares that are not listed add between nothing and `tail` times the smallest listed rate;
+        no listed rate is below what is listed, nor above it by more than its residual.
         """
-        known, rest = jnp.sum(self.rates**2), jnp.maximum(self.tail, 0) * self.rates[-1]
-        return float(self.trace**2 / (known + rest)), float(self.trace**2 / known)
+        above = self.rates + self.residuals
+        most = jnp.sum(above**2) + jnp.maximum(self.tail, 0) * above[-1]
+        return rank_bounds(float(self.trace), float(jnp.sum(self.rates**2)), float(most))
+
+
+def rank_bounds(total: float, least: float, most: float) -> tuple[float, float]:
+    """Bounds on (sum of rates)^2 / sum of rate^2: 1 or more, and infinite above where no rate is known.
+
+    Example:
+        >>> rank_bounds(2.0, 1.0, 2.0), rank_bounds(2.0, 0.0, 4.0)
+        ((2.0, 4.0), (1.0, inf))
+    """
+    return max(total**2 / most, 1.0) if most > 0 else 1.0, total**2 / least if least > 0 else math.inf
 
 
 def largest_rates(
@@ -265,11 +284,7 @@ def largest_rates(
         [2.25, 1.0]
     """
     n, dtype = len(product.x), product.x.dtype
-    weights = np.full(n, 1 / n) if weights is None else np.asarray(weights, np.float64)
-    if weights.shape != (n,) or not (weights > 0).all() or abs(weights.sum() - 1) > 1e-6:
-        msg = f"weights of shape {weights.shape}, sum {weights.sum():.6g}; allowed: {n} positive numbers that sum to 1"
-        raise _checks.InputError(msg)
-    weights = jnp.asarray(weights, dtype)
+    weights = jnp.asarray(_checks.shares("weights", np.full(n, 1 / n) if weights is None else weights, n), dtype)
     root = jnp.sqrt(weights)[:, None]
     pairs = largest_pairs(
         lambda v: root * product(root * v), n, count, key, tolerance, block=block, max_passes=max_passes, dtype=dtype

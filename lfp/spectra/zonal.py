@@ -49,7 +49,7 @@ def quadrature_shares(kappa: Profile, top: int) -> Shares:
         stalled = before is not None and before / 2 < change < 1e-8 * at_one
         if change <= _TOLERANCE * eps * at_one or stalled:
             break
-    error = max(change or 0.0, 8 * eps * at_one)
+    error = max(change or 0.0, kappa.rounding)
     half = 0.5 * log_multiplicities(kappa.space, top)
     root = np.exp(np.minimum(half, 700))
     return root * last, np.where(half < 700, error * root, np.inf)
@@ -65,7 +65,8 @@ def series_shares(series: Series, space: Zonal, top: int) -> Shares:
     """
     check_top(space, top)
     n = np.arange(len(series.coefficients))
-    numbers = np.stack([series.coefficients, series.rounding * (n + 8) * series.coefficients])
+    off = series.rounding * (n + 8) * series.coefficients + series.doubt
+    numbers = np.stack([series.coefficients, off])
     count = max(len(n), space.settled(top))
     if series.law is not None and count <= _LONGEST:
         n = np.arange(len(n), count, dtype=float)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lfp import FixedRadius, Gaussian, InputError, Operator, Samples, Uniform
+from lfp import FixedRadius, Gaussian, InputError, Krylov, Operator, Points, Samples, Uniform, evolve
 from lfp.equation import nufft, products, structured
 from lfp.equation.decomposition import Part
 from lfp.numerics import fourier
@@ -277,3 +277,15 @@ def test_one_point_and_points_on_a_line():
     for x in (one, line):
         for build in (products.choose, few):
             assert relative(build(operator, x), operator, x) < 1e-2
+
+
+def test_no_rate_beside_the_null_space():
+    """Two points on a line in single precision, `instant`: the error of the product was 0 / 0."""
+    x, y = np.array([[0.2], [0.21]], np.float32), np.array([1.0, 2.0], np.float32)
+    operator = Operator("relu", b=Gaussian(3.0))
+    product = nufft.nufft(operator, jnp.asarray(x), part="lfp", tolerance=1e-4, modes=200)
+    assert float(product.error) == 1.0
+    times = np.array([1.0, np.inf], np.float32)
+    found = evolve(operator, Points(x, y), times, treatment="instant", product=product, method=Krylov())
+    assert np.isfinite(found.error).all()
+    np.testing.assert_allclose(found.residual, 0, atol=1e-4)

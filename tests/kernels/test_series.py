@@ -63,7 +63,7 @@ def test_gelu_in_closed_form_is_gelu_by_quadrature():
     exact = power_series(kernel(TwoLayer(2, "gelu")), 2)
     other = power_series(kernel(TwoLayer(2, lambda z: z * (1 + jax.scipy.special.erf(z / 2**0.5)) / 2)), 2)
     np.testing.assert_allclose(exact.coefficients, other.coefficients, atol=1e-14)
-    assert exact.scattered == 0 < other.scattered
+    assert exact.scattered < 1e-100 < other.scattered
     assert np.count_nonzero(exact.coefficients) > 2 * np.count_nonzero(other.coefficients)
 
 

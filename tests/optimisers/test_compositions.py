@@ -276,6 +276,24 @@ def test_moments_of_batches_over_all_their_sequences(outer, replacement):
     np.testing.assert_allclose(basis @ (learned * (basis.T @ (root * Y4))) / root, mean, atol=1e-12)
 
 
+@pytest.mark.parametrize("b", [1, 2, 3])
+def test_limit_of_batches_is_sufficient(b):
+    """E[A x A], A the step of a batch, over all batches: no radius above 1 at the limit.
+
+    Nor 3 % above it for a kernel whose diagonal is not constant; of equal points the limit is sharp.
+    """
+
+    def radius(gram, lr):
+        steps = [np.eye(4) - lr * gram * share[None, :] / 4 for share in batches(False, b=b)]
+        return np.abs(np.linalg.eigvals(np.mean([np.kron(a, a) for a in steps], axis=0))).max()
+
+    for gram, sharp in ((K4, False), (3 * np.eye(4), True)):
+        largest = np.linalg.eigvalsh(gram)[-1] / 4
+        limit = lfp.MiniBatch(LR, b, 4, float(gram.diagonal().max())).largest_stable_lr(largest)
+        assert radius(gram, limit) <= 1 + 1e-12
+        assert (radius(gram, 1.03 * limit) > 1 + 1e-3) == sharp
+
+
 @pytest.mark.parametrize("outer", ["scheduled decay", "decay scheduled"])
 def test_trainer_draws_batches_in_compositions(outer):
     """Two hundred trained models: mean and spread of the recursion within sampling error; full batches: the law."""

@@ -1,5 +1,7 @@
 """Laws of optimisers against the linear recursions that they solve, iterated in long double, one rate a column."""
 
+from decimal import Decimal, localcontext
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -141,6 +143,66 @@ def test_ten_million_steps(law):
     flow = -np.expm1(-1e7 * 0.5 * np.array([2e-11, 2e-8]) / 0.1)
     np.testing.assert_allclose(found[:2], flow, rtol=2e-6)
     assert found[2] == 1.0
+
+
+def by_squaring(rate, lr, mu, ahead, steps):
+    """1 - p_s(L) in 120 digits: powers of the matrix of the recursion (p_(s+1), p_s) <- (p_s, p_(s-1))."""
+    with localcontext() as context:
+        context.prec = 120
+        x, mu = Decimal(lr) * Decimal(rate), Decimal(mu)
+        power = [(1 - x) * (1 + mu), -(1 - x) * mu, Decimal(1), Decimal(0)] if ahead else [1 + mu - x, -mu, 1, 0]
+        now = [1 - (1 + mu) * x if ahead else 1 - x, Decimal(1)]  # p_1, p_0
+        while steps:
+            a, b, c, d = power
+            if steps % 2:
+                now = [a * now[0] + b * now[1], c * now[0] + d * now[1]]
+            power = [a * a + b * c, b * (a + d), c * (a + d), d * d + b * c]
+            steps //= 2
+        return float(1 - now[1])
+
+
+COUNTS = [1, 7, 2**24 + 1, 2**31 - 1, 2**31, 2**31 + 1, 10**12, 10**15 + 1]
+
+
+@pytest.mark.parametrize("law", [HeavyBall(LR, 0.9), Nesterov(LR, 0.9), HeavyBall(LR, 0.99), HeavyBall(LR, 0.0)])
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_steps_without_end(law, dtype):
+    """Counts past 32 bits, as integers and as floats: 1e-13 relative below the critical rates."""
+    rates = [2e-15, 2e-12, 2e-9, 1e-5, 0.1, 1.9]
+    expected = [[by_squaring(L, LR, law.mu, law.ahead, s) for L in rates] for s in COUNTS]
+    found = np.asarray(law.learned(jnp.array(rates), jnp.array(COUNTS, dtype)))
+    np.testing.assert_allclose(found, expected, rtol=2e-13 / (1 - law.mu))
+    decayed = WeightDecay(law, 1e-12).learned(jnp.array([3e-12]), jnp.array(COUNTS, dtype))[:, 0]
+    kept = [0.75 * by_squaring(4e-12, LR, law.mu, law.ahead, s) for s in COUNTS]
+    np.testing.assert_allclose(decayed, kept, rtol=2e-13 / (1 - law.mu))
+
+
+def test_steps_without_end_in_single_precision():
+    """Whole numbers that float32 holds, 2^31 and 1e12 among them: its own precision."""
+    counts = np.array([1, 7, 2**24 - 1, 2**31, 2**40 + 2**20, 10**12], np.float32)
+    rates, mu = np.array([1e-9, 1e-12], np.float32), float(np.float32(0.9))
+    found = HeavyBall(LR, 0.9).learned(jnp.array(rates), jnp.array(counts))
+    expected = [[by_squaring(float(rate), LR, mu, False, int(s)) for rate in rates] for s in counts]
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, expected, rtol=2e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_long_after_a_schedule_nothing_moves(dtype):
+    """Nor after the last mode of conjugate gradients; 2^32 steps in 32 bits are none (the control)."""
+    counts, rates = jnp.array([3, 2**31 - 1, 2**31, 2**32, 10**12], dtype), jnp.array([0.3, 1.0])
+    for law in (GradientDescent(LR), HeavyBall(LR, 0.9), Nesterov(LR, 0.9)):
+        found = np.asarray(Scheduled(law, np.array([1.0, 0.5, 0.25])).learned(rates, counts))
+        assert (found == found[0]).all()
+    assert (np.asarray(found[0]) != 0).all()
+    found = np.asarray(ConjugateGradient(rates, jnp.ones(2)).learned(rates, counts))
+    np.testing.assert_allclose(found, 1.0, rtol=1e-14)
+
+
+def test_more_steps_than_can_be_counted_are_no_number():
+    """2^63; after infinitely many all is learnt that ever is."""
+    assert np.isnan(HeavyBall(LR, 0.9).learned(jnp.ones(1), jnp.array([2.0**63]))).all()
+    assert HeavyBall(LR, 0.9).learned(jnp.array([0.0, 1e-9, 1.0]), jnp.array([np.inf])).tolist() == [[0.0, 1.0, 1.0]]
 
 
 @pytest.mark.parametrize("law", [HeavyBall(LR, 0.9), Nesterov(LR, 0.9), MiniBatch(LR, 2, 8, 0.7), GaussNewton(LR, 0.1)])

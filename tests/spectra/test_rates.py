@@ -27,6 +27,7 @@ from lfp import (
 from lfp.kernels import power_series
 from lfp.spectra import grid_rates
 from lfp.spectra.zonal import quadrature_shares, series_shares
+from tests.helpers import arc_cosine_ntk
 from tests.reference.decimals import network_series, shares
 
 RELU, ERF = MLP(2, 2, "relu"), MLP(2, 2, "erf")
@@ -386,8 +387,43 @@ def test_normalised_rates_are_those_of_eigenlearning(name, dim):
 
 def test_effective_rank_of_a_projection():
     """A linear kernel on the sphere has as many equal rates as dimensions."""
-    found = spectrum(lambda x1, x2: x1 @ x2.T, Sphere(7), 3)
-    np.testing.assert_allclose(found.effective_rank, 7, rtol=1e-12)
+    low, high = spectrum(lambda x1, x2: x1 @ x2.T, Sphere(7), 3).effective_rank
+    assert low <= 7 <= high
+    np.testing.assert_allclose([low, high], 7, rtol=1e-12)
+
+
+@pytest.mark.parametrize("listed", [2, 3, 6, 12])
+def test_effective_rank_lies_between_its_bounds(listed):
+    """(1 + t) / (1.25 - t) on the circle: its rates are geometric, their squares summed by hand."""
+    # 1 / (1.25 - cos a) = (4 / 3) (1 + 2 sum_k 2^-k cos k a); times (1 + cos a): neighbours share
+    power = 4 / 3 * 0.5 ** np.abs(np.arange(-60, 61.0))
+    rates = power + (np.roll(power, 1) + np.roll(power, -1)) / 2
+    exact = rates.sum() ** 2 / (rates**2).sum()
+    found = spectrum(lambda x1, x2: (1 + x1 @ x2.T) / (1.25 - x1 @ x2.T), Circle(), listed)
+    low, high = found.effective_rank
+    assert low <= exact <= high <= (1 + 8 * 0.25**listed) * low
+    # control: the squares of what is listed alone miss it
+    missed = found.trace**2 / (found.shares**2 / np.array(found.multiplicities)).sum()
+    assert missed > exact * (1 + 1e-9)
+
+
+def test_effective_rank_without_a_known_rate():
+    """Nothing is known but that there is one; of the largest rates of points the same."""
+    assert spectrum(lambda x1, x2: 0.0 * (x1 @ x2.T), Sphere(3), 3).effective_rank == (1.0, np.inf)
+    nothing = spectrum(lambda x1, x2: 0.0 * (x1 @ x2.T), np.eye(4), 2)
+    assert nothing.effective_rank == (1.0, np.inf)
+
+
+def test_effective_rank_of_the_first_ranks_of_points():
+    """Between bounds, from two ranks and from all."""
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    rates = np.linalg.eigvalsh(np.asarray(arc_cosine_ntk(x)) / 40)
+    exact = rates.sum() ** 2 / (rates**2).sum()
+    for count, width in ((2, 1.5), (40, 1e-12)):
+        low, high = spectrum(arc_cosine_ntk, x, count).effective_rank
+        assert low <= exact * (1 + 1e-14)
+        assert exact <= high * (1 + 1e-14)
+        assert high < (1 + width) * low
 
 
 def test_the_torus_has_orbits():
@@ -434,3 +470,13 @@ def test_rates_of_a_kernel_in_closed_form():
     known = found.above_noise
     np.testing.assert_allclose(found.rates[known], exact[known], atol=1e-15)
     assert 12 <= known.sum() < 17
+
+
+@pytest.mark.parametrize("space", [Hypercube(3), Hypercube(5), Hypercube(7), Sphere(5), Circle()])
+def test_functions_in_single_precision(space):
+    """On the cube their cosines were said not to occur; the shares of exp(x.y) sum to e."""
+    with jax.enable_x64(False):
+        found = spectrum(lambda x1, x2: jnp.exp(x1 @ x2.T), space, space.highest or 12)
+    assert found.shares.sum() == pytest.approx(np.e, rel=1e-5)
+    with_doubles = spectrum(lambda x1, x2: jnp.exp(x1 @ x2.T), space, space.highest or 12)
+    assert (np.abs(found.shares - with_doubles.shares) <= found.errors + with_doubles.errors).all()

@@ -1,0 +1,69 @@
+"""What the precision of a training does to it, computed before it: very lazy networks move by less than an ulp.
+
+A network that learns f moves its weights by d = J^T c, K c = f, of order 1 / alpha each. What it then says is that of
+theta_0 + d, rounded, and alpha times the rounding of a sum: off by e(d) of order alpha eps sqrt(K). Training sees f
+with that error and pulls against it, so that of a change of e a mode keeps p_s(L):
+
+    tau_(s + n) = p_n(K P) tau_s + e_(s + n) - e_s.
+"""
+
+from itertools import pairwise
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from lfp.domains.problems import Problem
+from lfp.networks.network import Network, Params
+from lfp.prediction.drift import clock
+from lfp.spectra.on_points import Spectrum
+from lfp.training.plan import Plan, unstack
+
+_LARGEST, _SEEN = 10.0, 1e-3  # e in alpha eps / 2 sqrt(K): up to 10 in 20 runs; errors that no verdict would notice
+
+
+def rounding(plan: Plan, spectrum: Spectrum) -> Float[np.ndarray, "run t n"] | None:
+    """tau of every network of a plan, at the data; None where it is too small for any mode to notice.
+
+    Args:
+        plan: the training.
+        spectrum: rates on its data.
+    """
+    problem, dtype = plan.problem, plan.dtype
+    # at least the root of the mean of K(x, x): a Fourier spectrum lists a frequency once for both signs
+    size = np.sqrt(2 * float(spectrum.rates.sum()))
+    least = np.abs(problem.coefficients()).min() if isinstance(problem, Problem) else 1.0
+    if _LARGEST * plan.network.alpha * float(jnp.finfo(dtype).eps) / 2 * size < _SEEN * least:
+        return None
+    law, times = clock(plan.law, spectrum.rates, plan.steps)
+    rates, real = spectrum.rates, spectrum.rates > spectrum.noise_floor
+    inverse = jnp.where(real, 1 / jnp.where(real, rates, 1.0), 0.0)
+    share = law.learned(rates, jnp.asarray(times, rates.dtype)) * inverse[None, :]
+    sums = problem.weights[None, :] * np.asarray(spectrum.apply(share, jnp.asarray(problem.y, rates.dtype)))
+    x, sums = jnp.asarray(problem.x, dtype), jnp.asarray(sums, dtype)
+    errors = np.stack([np.asarray(_errors(plan.network, one, x, sums), float) for one in unstack(plan.initialise())])
+    taus = [np.zeros_like(errors[:, 0])]
+    for step, (before, after) in enumerate(pairwise(times), 1):
+        left = jnp.clip(law.factor(rates, jnp.asarray([after - before], rates.dtype)), -1, 1)
+        kept = [np.asarray(spectrum.apply(left, jnp.asarray(tau, rates.dtype)))[0] for tau in taus[-1]]
+        taus.append(np.stack(kept) + errors[:, step] - errors[:, step - 1])
+    return np.stack(taus, axis=1)
+
+
+@eqx.filter_jit
+def _errors(network: Network, params: Params, x: Float[Array, "n d"], sums: Float[Array, "t n"]) -> Float[Array, "t n"]:
+    """f(theta_0 + d) - f(theta_0) - J d in the precision of the weights, d = J^T c / alpha^2."""
+
+    def apply(params: Params) -> Array:
+        return network.apply(params, x)
+
+    start, back = jax.vjp(apply, params)
+
+    def at(c: Array) -> Array:
+        moved = jax.tree.map(lambda g: g / network.alpha**2, back(c)[0])
+        linear = jax.jvp(apply, (params,), (moved,))[1]
+        return apply(jax.tree.map(jnp.add, params, moved)) - start - linear
+
+    return jax.lax.map(at, sums)
