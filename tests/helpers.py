@@ -23,3 +23,16 @@ def iterate(gram: np.ndarray, weights: np.ndarray, y: np.ndarray, lr: float, ste
     for _ in range(steps):
         f = f - lr * gram @ (weights * (f - y))
     return f
+
+
+def neuron_features(network, params, x):
+    """Jacobian of each neuron, [s(z), a s'(z), a s'(z) x_1, ..., a s'(z) x_d], z = w.x + b: 2 + d features.
+
+    k_j(x, x') = sum_f F_jf(x) F_jf(x') is the kernel of one neuron; that of a network is the mean of its neurons'.
+    The parameters (a, w, b) are those that `network.neurons` and `network.init` draw, of shapes (m,), (d, m), (m,).
+    """
+    a, w, b = params
+    z = w.T @ x.T + b[:, None]
+    slope = a[:, None] * network.activation.derivative(z)
+    parts = [network.activation(z)[:, :, None], slope[:, :, None], slope[:, :, None] * x[None, :, :]]
+    return jnp.concatenate(parts, axis=2)

@@ -66,7 +66,7 @@ class Points(eqx.Module):
     Args:
         x: points.
         y: targets; a JAX array may be traced.
-        weights: share of the data at each point; they sum to 1. None for equal shares.
+        weights: share of the data at each point, None for equal ones; of a loss of several terms their sum exceeds 1.
 
     Raises:
         InputError: values that are not finite or no real numbers, lengths that differ, weights that are not positive.

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from lfp import _checks
-from lfp.kernels.algebra import point_sets
 from lfp.kernels.analytic import TwoLayerKernel
 from lfp.networks.network import Params
 from lfp.neurons.activations import Activation, activation
@@ -75,20 +74,3 @@ class TwoLayer(eqx.Module):
     def kernel(self) -> TwoLayerKernel:
         """The NTK in the limit of infinite width."""
         return TwoLayerKernel(self.activation, self.a, self.w, self.b)
-
-
-def neuron_features(network: TwoLayer, params: Params, x: Float[Array, "n d"]) -> Float[Array, "neurons n features"]:
-    """Jacobian of each neuron, [s(z), a s'(z), a s'(z) x_1, ..., a s'(z) x_d], z = w.x + b: 2 + d features.
-
-    k_j(x, x') = sum_f F_jf(x) F_jf(x') is the kernel of one neuron; that of a network is the mean of its neurons'.
-    The parameters (a, w, b) are those that `network.neurons` and `network.init` draw, of shapes (m,), (d, m), (m,).
-    """
-    a, w, b = params
-    x, _ = point_sets(x, None)
-    if x.shape[1] != len(w):
-        msg = f"x has dimension {x.shape[1]}; allowed: {len(w)}, that of the parameters"
-        raise _checks.InputError(msg)
-    z = w.T @ x.T + b[:, None]
-    slope = a[:, None] * network.activation.derivative(z)
-    parts = [network.activation(z)[:, :, None], slope[:, :, None], slope[:, :, None] * x[None, :, :]]
-    return jnp.concatenate(parts, axis=2)

@@ -8,7 +8,7 @@ With x = lr L, e what is left of the mode and d its last move (heavy ball; Neste
 from e = 1, d = 0, as optax starts. Roots z may be complex or meet, so the steps are taken by powers of the matrix.
 
 What they give is exact for x and mu that are 4 units in the last place off (heavy ball above .9 of its limit of
-stability: 48), to as many units of itself: `tests.falsify.laws`. Slow modes keep their digits; close to it a mode
+stability: 48), to as many units of itself: `tests.falsify.laws`. Slow modes keep their digits; near the limit a mode
 climbs to 1 / (1 - mu) times its start, and a unit in mu may be 1e8 in the last place of the solution.
 """
 
@@ -42,7 +42,8 @@ class Momentum(Law):
         first = (-(1 + mu) * x, _fill(mu**2, x)) if self.ahead else (-x, _fill(mu, x))
         steps = jnp.asarray(steps)
         found = _learned((*first, -x, _fill(mu - 1, x)), jnp.where(jnp.isinf(steps), 0, steps))
-        limit = jnp.where(x > 0, 1.0, 0.0).astype(found.dtype)  # of a stable step
+        bound = 2 * (1 + mu) / (1 + 2 * mu if self.ahead else 1)
+        limit = jnp.where(x < bound, jnp.where(x > 0, 1.0, 0.0), jnp.nan).astype(found.dtype)  # beyond there is none
         return jnp.where(jnp.isinf(steps)[:, None], limit[None, :], found)
 
     def learned_on(self, shape: Shape, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:

@@ -12,8 +12,8 @@ import pytest
 from lfp import MLP, Activation, Custom, Gaussian, InputError, TwoLayer, Uniform, activation, empirical_kernel, kernel
 from lfp.kernels import averages, dual, neural_tangents
 from lfp.kernels.algebra import point_sets
-from lfp.networks.two_layer import neuron_features
 from lfp.neurons.activations import ACTIVATIONS
+from tests.helpers import neuron_features
 
 REFERENCE = np.load(Path(__file__).parents[1] / "reference" / "kernels_jax053.npz")
 INFO = json.loads(str(REFERENCE["info"]))
@@ -381,7 +381,6 @@ def test_user_functions():
         (lambda: kernel(TwoLayer(2, "tanh", w=Uniform(1.0)))(jnp.ones((2, 4))), "up to 3, or theory='empirical'"),
         (lambda: kernel(TwoLayer(2, "elu", w=Uniform(1.0), b=Uniform(1.0)))(LINE), "has a kink"),
         (lambda: jax.jit(kernel(TwoLayer(2, w=Uniform(1.0))))(LINE), "outside of jit"),
-        (lambda: neuron_features(TwoLayer(2), TwoLayer(2).init(jax.random.key(0), 1), SPACE), "x has dimension 3"),
     ],
 )
 def test_bad_input_is_named(call, message):

@@ -7,7 +7,7 @@ import pytest
 
 from lfp import MLP, Custom, Gaussian, TwoLayer, Uniform, empirical_kernel, kernel
 from lfp.kernels import empirical, neural_tangents, ntk_vector_product
-from lfp.networks.two_layer import neuron_features
+from tests.helpers import neuron_features
 
 SPACE = jnp.asarray(np.random.default_rng(0).normal(size=(5, 3)))
 NETWORKS = {

@@ -203,6 +203,11 @@ def test_more_steps_than_can_be_counted_are_no_number():
     """2^63; after infinitely many all is learnt that ever is."""
     assert np.isnan(HeavyBall(LR, 0.9).learned(jnp.ones(1), jnp.array([2.0**63]))).all()
     assert HeavyBall(LR, 0.9).learned(jnp.array([0.0, 1e-9, 1.0]), jnp.array([np.inf])).tolist() == [[0.0, 1.0, 1.0]]
+    for law in (HeavyBall(1.0, 0.9), Nesterov(1.0, 0.9)):  # an unstable step has no limit
+        top = law.largest_stable_lr(1.0)
+        limits = law.learned(jnp.array([0.99, 1.01]) * top, jnp.array([np.inf]))[0]
+        assert limits[0] == 1.0
+        assert np.isnan(limits[1])
 
 
 @pytest.mark.parametrize("law", [HeavyBall(LR, 0.9), Nesterov(LR, 0.9), MiniBatch(LR, 2, 8, 0.7), GaussNewton(LR, 0.1)])
