@@ -14,7 +14,7 @@ PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(H
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p; done))
 JAX_TESTS := $(addprefix tests/kernels/test_,neural_tangents.py analytic.py empirical.py)
 
-.PHONY: demo test test-slow test-jax smoke shift falsify docs notebooks lint format coverage env clean
+.PHONY: demo test test-slow test-jax smoke shift falsify fuzz-api docs notebooks lint format coverage env clean
 
 demo: env
 	$(BIN)/lfp overlay --out demo
@@ -36,6 +36,10 @@ shift: env
 # Searches for true errors above the stated ones, at most 20 minutes on two cores: make falsify SEED=2
 falsify: env
 	$(BIN)/python -m tests.falsify $(or $(SEED),1)
+
+# A thousand wrong calls of the public API and a thousand odd but right ones: make fuzz-api SEED=2
+fuzz-api: env
+	$(BIN)/python -m tests.fuzz $(or $(SEED),1)
 
 docs: .venv/docs-stamp
 	$(BIN)/mkdocs build --strict --quiet --site-dir site

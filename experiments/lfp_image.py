@@ -55,7 +55,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     law = lfp.HeavyBall(trials.step_size(spectra["theory"]), c.momentum)
     arrays: experiment.Arrays = {"step": (("step",), looks), "target": (("pixel",), np.asarray(points.y))}
     for name, rates in spectra.items():
-        learnt = rates.apply(law.learned(rates.rates, jnp.asarray(looks, float)), jnp.asarray(points.y))
+        learnt = rates.apply(lambda r: law.learned(r, jnp.asarray(looks, float)), jnp.asarray(points.y))
         arrays[name] = (("step", "pixel"), np.asarray(learnt))
     network = lfp.TwoLayer(c.width, "relu", w=w, b=b, alpha=c.alpha)
 

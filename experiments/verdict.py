@@ -78,7 +78,7 @@ def measure(c: Config) -> dict:
     looks, ensemble = lfp.log_steps(c.steps, 50), {"seeds": SEEDS, "seed": c.seed}
     prediction = lfp.predict(network, problem, law, looks, infinite=rates, **ensemble)
     training = lfp.train(network, problem, law, looks, **ensemble).trajectory
-    report = lfp.compare(prediction, training)
+    report = lfp.compare(prediction, training, remedies=False)
     spread = probe(prediction.band, problem).spread()
     mean = {name: probe(curve, problem).mean() for name, curve in prediction.curves.items()}
     return {

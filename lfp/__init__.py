@@ -2,7 +2,7 @@
 
 import ast
 import importlib
-from functools import cache
+from functools import cache as _cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,11 +85,11 @@ if TYPE_CHECKING:  # type checkers read it, and `__getattr__`, which imports a n
 __version__ = "0.2.0"
 
 
-@cache
+@_cache
 def _homes() -> dict[str, str]:
     """The module of every public name, as imported above; a toolbox is its own."""
     imports = [node for node in ast.walk(ast.parse(Path(__file__).read_text())) if isinstance(node, ast.ImportFrom)]
-    names = {alias.name: str(node.module) for node in imports for alias in node.names if alias.asname}
+    names = {alias.name: str(node.module) for node in imports for alias in node.names if alias.asname == alias.name}
     wings = {path.parent.name: f"lfp.{path.parent.name}" for path in Path(__file__).parent.glob("*/__init__.py")}
     return names | wings
 
@@ -99,8 +99,11 @@ def __getattr__(name: str) -> Any:
     if name not in _homes():
         msg = f"module 'lfp' has no attribute {name!r}"
         raise AttributeError(msg)
+    from lfp._signature import guarded
+
     module = importlib.import_module(_homes()[name])
-    return globals().setdefault(name, module if module.__name__ == f"lfp.{name}" else getattr(module, name))
+    found = module if module.__name__ == f"lfp.{name}" else guarded(getattr(module, name))
+    return globals().setdefault(name, found)
 
 
 def __dir__() -> list[str]:

@@ -25,15 +25,16 @@ def choice(name: str, value: str, allowed: Iterable[str]) -> str:
     raise InputError(msg)
 
 
-def integer(name: str, value: Any, minimum: int) -> int:
+def integer(name: str, value: Any, minimum: int | None) -> int:
     """Return `value` if it is a whole number of at least `minimum`; 8.0 is one, in any of numpy's types."""
-    if not _is_number(value) or not math.isfinite(value) or int(value) != value or value < minimum:
-        msg = f"{name}={value!r} must be a whole number >= {minimum}"
+    whole = is_number(value) and math.isfinite(value) and int(value) == value
+    if not whole or (minimum is not None and value < minimum):
+        msg = f"{name}={value!r} must be a whole number{'' if minimum is None else f' >= {minimum}'}"
         raise InputError(msg)
     return int(value)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """Whether it is one real number: no truth value, no text, no array of several."""
     if isinstance(value, str | bytes | bool | complex) or getattr(value, "shape", ()) != ():
         return False
@@ -41,9 +42,17 @@ def _is_number(value: Any) -> bool:
     return kind in "iufV" and hasattr(type(value), "__float__")  # V: JAX's bfloat16
 
 
+def number(name: str, value: Any) -> Any:
+    """Return `value` if it is one finite number."""
+    if not (is_number(value) and math.isfinite(value)):
+        msg = f"{name}={value!r} must be a finite number"
+        raise InputError(msg)
+    return value
+
+
 def positive(name: str, value: Any) -> Any:
     """Return `value` if it is finite and above zero."""
-    if not (_is_number(value) and math.isfinite(value) and value > 0):
+    if not (is_number(value) and math.isfinite(value) and value > 0):
         msg = f"{name}={value!r} must be a finite number > 0"
         raise InputError(msg)
     return value
@@ -51,7 +60,7 @@ def positive(name: str, value: Any) -> Any:
 
 def nonnegative(name: str, value: Any) -> Any:
     """Return `value` if it is finite and not below zero."""
-    if not (_is_number(value) and math.isfinite(value) and value >= 0):
+    if not (is_number(value) and math.isfinite(value) and value >= 0):
         msg = f"{name}={value!r} must be a finite number >= 0"
         raise InputError(msg)
     return value
@@ -67,7 +76,7 @@ def unless_traced(check: Callable[[str, Any], Any], name: str, value: Any) -> No
 
 def fraction(name: str, value: Any) -> Any:
     """Return `value` if it is at least 0 and below 1."""
-    if not (_is_number(value) and 0 <= value < 1):
+    if not (is_number(value) and 0 <= value < 1):
         msg = f"{name}={value!r} must lie in [0, 1)"
         raise InputError(msg)
     return value
@@ -109,6 +118,7 @@ def real(name: str, values: Any, ndim: int | None = None) -> Any:
         msg = f"{name} is masked; allowed: plain arrays, without the points that are missing"
         raise InputError(msg)
     array = values if isinstance(values, Array) else _plain(name, values)
+    array = array.astype(float) if array.dtype == object and _all_numbers(array) else array
     if ndim is not None and array.ndim != ndim:
         msg = f"{name} has shape {array.shape}; allowed: {ndim} {'axis' if ndim == 1 else 'axes'}"
         raise InputError(msg)
@@ -118,6 +128,36 @@ def real(name: str, values: Any, ndim: int | None = None) -> Any:
         return array.astype(float)
     msg = f"{name} is of type {array.dtype}; allowed: real numbers"
     raise InputError(msg)
+
+
+def inexact(name: str, values: Any) -> Any:
+    """Values as an array of floats or complex numbers."""
+    import numpy as np
+
+    array = values if hasattr(values, "dtype") else _plain(name, values)
+    return np.asarray(array) if array.dtype.kind == "c" and not np.ma.isMaskedArray(array) else real(name, array)
+
+
+def whole(name: str, values: Any) -> Any:
+    """Whole numbers as an array of integers, also where they are floats."""
+    import numpy as np
+
+    if getattr(values, "dtype", np.dtype(float)).kind in "iu" and not np.ma.isMaskedArray(values):
+        return np.asarray(values)
+    array = np.asarray(real(name, values))
+    if not np.isfinite(array).all() or (array != np.rint(array)).any() or np.abs(array).max(initial=0) > 2**53:
+        msg = f"{name}={_first(array)} must be whole numbers"
+        raise InputError(msg)
+    return array.astype(int)
+
+
+def _first(array: Any) -> str:
+    """The first numbers of an array."""
+    return f"{array.ravel()[:5].tolist()}{'...' if array.size > 5 else ''}"
+
+
+def _all_numbers(array: Any) -> bool:
+    return all(is_number(one) for one in array.ravel())
 
 
 def _plain(name: str, values: Any) -> Any:

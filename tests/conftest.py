@@ -1,6 +1,7 @@
 """Strict JAX for every test: what passes here neither broadcasts nor promotes by accident; and which tests are slow."""
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -17,6 +18,20 @@ collect_ignore = ["reference"]  # scripts run by hand, with other versions of JA
 
 # More of what faster tests cover as well: seconds each, minutes together, so `make test-slow` runs them.
 SLOW = Path(__file__).with_name("slow.txt").read_text().splitlines()
+
+
+LARGEST_MAP = 30_000  # of 65530 regions that Linux gives a process: every compiled program takes some
+
+
+@pytest.fixture(autouse=True)
+def _compiled_programs_have_room(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Forget them in time: a compiler that finds no room crashes, after some hundred tests that train."""
+    yield
+    maps = Path("/proc/self/maps")
+    request.session.passed_tests = 1 + getattr(request.session, "passed_tests", 0)
+    if request.session.passed_tests % 10 == 0 and maps.exists() and maps.read_bytes().count(b"\n") > LARGEST_MAP:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,8 +8,13 @@ import jaxtyping
 import numpy as np
 import pytest
 
+import lfp
 from lfp import (
     MLP,
+    Circle,
+    Differentiated,
+    Euclidean,
+    Exact,
     Gaussian,
     GradientDescent,
     GradientFlow,
@@ -17,22 +22,38 @@ from lfp import (
     HeavyBall,
     Hypercube,
     InputError,
+    Krylov,
+    Line,
     MiniBatch,
+    MultiScale,
     Nesterov,
+    Operator,
+    Pinn,
     Points,
     RandomFeatures,
     Ridge,
+    Sphere,
+    Torus,
     TwoLayer,
+    collocation,
+    evolve,
     kernel,
+    predict,
+    problem,
     solve,
     spectrum,
+    sum_of_modes,
+    train,
 )
 from lfp._checks import integer
 from lfp.domains import merge
+from lfp.kernels import kernel_product
 from lfp.kernels.empirical import empirical_kernel
 from lfp.measure import energy_by_degree, relative_error
+from lfp.networks import value
 from lfp.neurons.activations import ACTIVATIONS
-from lfp.spectra import gram_spectrum
+from lfp.numerics.fourier import is_full_period_grid
+from lfp.spectra import gram_spectrum, largest_rates
 
 
 @pytest.fixture(autouse=True)
@@ -205,7 +226,7 @@ def test_shapes_are_not_broadcast():
     for shape in ((4, 2), ()):
         with pytest.raises(InputError, match="apply returned shape"):
             HashWH(lambda p, x, s=shape: jnp.ones(s), dim=5, bits=2)(jax.random.key(0), 1.0)
-    with pytest.raises(InputError, match="measured has shape"):
+    with pytest.raises(InputError, match="measured"):
         relative_error(np.ones((3, 1)), np.ones(3))
     with pytest.raises(InputError, match="values"):
         energy_by_degree(Hypercube(3), Hypercube(3).points(), np.ones((8, 1)), 2)
@@ -219,9 +240,190 @@ def test_ridge_of_nothing():
     assert Ridge(0.5).flow_time == 2
 
 
+def test_public_functions_are_pickled_by_name():
+    """Their checking twins too, for pools of processes."""
+    for function in (lfp.predict, lfp.log_steps, lfp.kernels.power_series, lfp.domains.merge):
+        assert pickle.loads(pickle.dumps(function)) is function
+
+
+def test_whole_numbers_beyond_doubles_stay_whole():
+    """2^60 + 1 is no float."""
+    p = sum_of_modes(Circle(), 8, [1])
+    found = predict(TwoLayer(8), p, GradientDescent(0.1), np.array([0, 2**60 + 1]), seeds=1)
+    assert found.plan.steps.tolist() == [0, 2**60 + 1]
+
+
+def test_an_operator_that_looks_elsewhere_sees_no_curvature():
+    """A periodic boundary, an integral: of order 0, for relu too."""
+    for operator in (lambda f, x: f(x) - f(x + 1.0), lambda f, x: f(x) + sum(f(x + 0.1 * i) for i in range(5))):
+        Differentiated(TwoLayer(8), operator).init(jax.random.key(0), 2)
+
+
 @pytest.mark.parametrize("made", [TwoLayer(4, "erf"), MLP(4, 2), kernel(MLP(4, 2, "tanh")), HeavyBall(0.5)])
 def test_pickle(made):
     """Networks and kernels come back as they were."""
     again = pickle.loads(pickle.dumps(made))
     assert again == made
     assert all(pickle.loads(pickle.dumps(one)) is one for one in ACTIVATIONS.values())
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("bad", [lambda a, b: -(a @ b.T), lambda a, b: a @ b.T - 0.01 * jnp.exp(a @ b.T)])
+def test_the_largest_rates_of_what_is_indefinite(bad, dtype):
+    """-x.y went through, with rates of 1e-16; rounding of a kernel of low rank is no reason."""
+    x = jnp.asarray(Circle().embed(Circle().grid(8)), dtype)
+    with pytest.raises(InputError, match="negative rate"):
+        largest_rates(kernel_product(bad, x), 2, jax.random.key(0))
+    found = largest_rates(kernel_product(lambda a, b: a @ b.T, x), 5, jax.random.key(0)).rates
+    np.testing.assert_allclose(found, [0.5, 0.5, 0, 0, 0], atol=1e-6)
+
+
+WHERE = [
+    Circle().embed(Circle().grid(8)),
+    Circle(),
+    Sphere(3),
+    Hypercube(3),
+    Torus(2),
+    sum_of_modes(Circle(), 8, [1]),
+    Euclidean.given(np.eye(3)),
+]
+
+
+@pytest.mark.parametrize("where", WHERE, ids=lambda where: type(where).__name__)
+def test_kernels_of_nothing(where):
+    """NaN is refused by name; a kernel of 0 has rates of 0, and its rank is bounded by 1 and infinity."""
+    for bad in (jnp.nan, jnp.inf):
+        with pytest.raises(InputError, match="not finite"):
+            spectrum(lambda a, b, bad=bad: a @ b.T + bad, where)
+    zero = spectrum(lambda a, b: 0 * (a @ b.T), where)
+    assert np.nansum(np.abs(zero.rates)) == 0  # on a domain what is not above the noise has no rate
+    if hasattr(zero, "effective_rank"):
+        assert zero.effective_rank == (1.0, np.inf)
+
+
+@pytest.mark.parametrize("method", [Exact(), Krylov()])
+def test_a_target_of_zero_is_known_exactly(method):
+    """The error was infinite."""
+    x = np.linspace(-1, 1, 9)[:, None]
+    found = evolve(Operator("relu"), Points(x, np.zeros(9)), np.array([0.0, 1.0, np.inf]), method=method)
+    assert found.error.tolist() == [0.0, 0.0, 0.0]
+    assert np.abs(found.residual).max() == 0
+
+
+@pytest.mark.parametrize("size", [1e60, 1e120, 1e160, 1e200, 1e300])
+def test_data_that_overflow_are_refused(size):
+    """They gave NaN."""
+    x, y = np.linspace(-1, 1, 9)[:, None], np.linspace(-1, 1, 9)
+    for far, operator in ((size, Operator("relu")), (1.0, Operator("relu", b=Gaussian(size)))):
+        data = Points(far * x, y)
+        if size >= 1e160 or far > 1e100:
+            with pytest.raises(InputError, match="overflow"):
+                evolve(operator, data, np.array([0.0, 1.0]))
+        else:
+            found = evolve(operator, data, np.array([0.0, 1.0]))
+            assert np.isfinite(found.residual).all()
+            assert not np.isnan(found.error).any()
+
+
+@pytest.mark.parametrize("turns", [0, 1, -3, 100, 10**4])
+def test_even_grids_are_seen_many_and_far_away(turns):
+    """10^7 points, and 10^5 of them 100 periods away, passed for scattered; points a ten-thousandth off do not."""
+    assert is_full_period_grid(Circle().grid(10**5) / (2 * np.pi) + turns)
+    if not turns:
+        assert is_full_period_grid(Circle().grid(10**7) / (2 * np.pi))
+    moved = Circle().grid(100) / (2 * np.pi) + turns
+    moved[3] += 1e-4 / 100
+    assert not is_full_period_grid(moved)
+
+
+def test_a_pinn_says_which_equations_there_are():
+    """Equation 1 of one was NaN, -1 the last one."""
+    net = Pinn(TwoLayer(8, "tanh"), (lambda f, x: jax.hessian(f)(x)[0, 0], value))
+    params = net.init(jax.random.key(0), 2)
+    for bad in (2.0, -1.0, 0.5, 1.5, 99.0):
+        x = np.array([[0.1, 0.0], [0.2, bad]])
+        with pytest.raises(InputError, match="number of its equation at point 1; allowed: 0 to 1"):
+            net.apply(params, jnp.asarray(x))
+        with pytest.raises(InputError, match="number of its equation"):
+            train(net, Points(x, np.zeros(2)), GradientDescent(0.1), np.array([0, 1]))
+        assert np.isnan(jax.jit(net.apply)(params, jnp.asarray(x))[1])
+    assert np.isfinite(net.apply(params, jnp.array([[0.1, 0.0], [0.2, 1.0]]))).all()
+
+
+ORDERS = {
+    "second": lambda f, x: jax.hessian(f)(x)[0, 0],
+    "nonlinear": lambda f, x: f(x) * jax.hessian(f)(x)[0, 0],
+    "mixed": lambda f, x: jax.hessian(f)(x)[0, 1],
+    "third": lambda f, x: jax.grad(lambda z: jax.hessian(f)(z)[0, 0])(x)[0],
+}
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "abs"])
+@pytest.mark.parametrize("operator", ORDERS.values(), ids=ORDERS)
+def test_second_derivatives_of_a_kink_are_refused(name, operator):
+    """They are 0 wherever JAX looks: rows of zeros that never learn. First order, and smooth activations, stay."""
+    inner = TwoLayer(8, jnp.abs if name == "abs" else name)
+    for net in (Pinn(inner, (operator,)), Pinn(MultiScale(inner, (1.0, 2.0)), (value, operator))):
+        with pytest.raises(InputError, match="has a kink"):
+            net.init(jax.random.key(0), 3)
+    with pytest.raises(InputError, match="has a kink"):
+        Differentiated(inner, operator).init(jax.random.key(0), 2)
+    Pinn(TwoLayer(8, "gelu"), (operator,)).init(jax.random.key(0), 3)
+    for first in (value, lambda f, x: jax.grad(f)(x)[0] ** 2 + f(x)):
+        Pinn(inner, (first,)).init(jax.random.key(0), 3)
+
+
+def test_looks_are_whole_steps_that_rise():
+    """1.52 passed for a step; whole floats stay allowed."""
+    p, law, net = sum_of_modes(Circle(), 8, [1]), GradientDescent(0.1), TwoLayer(8)
+    for bad in ([0, 1.52], [0, np.nan], [-1, 1], [0, 3, 1], [0, 0], [1, 2], []):
+        for call in (train, predict):
+            with pytest.raises(InputError, match="steps"):
+                call(net, p, law, np.array(bad))
+    assert train(net, p, law, np.array([0.0, 2.0]), seeds=1).trajectory.steps.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("bad", [[[np.nan, 0.0]], [[0.0]], np.zeros((0, 2)), [0.0, 1.0], [["a", "b"]], [[1j, 0]]])
+def test_points_at_which_nothing_can_be_seen(bad):
+    """NaN read "diverged, a smaller --lr"."""
+    with pytest.raises(InputError, match="at "):
+        train(TwoLayer(8), sum_of_modes(Circle(), 8, [1]), GradientDescent(0.1), np.array([0, 1]), at=np.array(bad))
+
+
+DAYS = np.array(["2020-01-01", "2020-02-01", "2020-03-01"], "datetime64[D]")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: problem(Line(), DAYS, [1.0, 2.0, 3.0], [1]),
+        lambda: Line.over(DAYS),
+        lambda: Line(DAYS[0], DAYS[1]),
+        lambda: Line().embed(DAYS),
+        lambda: Circle().embed(DAYS),
+        lambda: Points(DAYS[:, None], np.zeros(3)),
+        lambda: Euclidean.given(DAYS[:, None]),
+    ],
+)
+def test_dates_are_no_coordinates(call):
+    """A bare TypeError from inside."""
+    with pytest.raises(InputError, match=r"^(x|t|low|points)"):
+        call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Points(np.zeros((0, 1)), np.zeros(0)),
+        lambda: merge(np.zeros((0, 1)), np.zeros(0)),
+        lambda: problem(Line(), [], [], [1]),
+        lambda: Euclidean.given(np.zeros((0, 2))),
+        lambda: spectrum(TwoLayer(8), np.zeros((0, 2))),
+        lambda: Line.over(np.zeros(0)),
+        lambda: collocation(np.zeros((0, 2))),
+    ],
+)
+def test_no_data(call):
+    """ZeroDivisionError, or weights that do not sum to 1."""
+    with pytest.raises(InputError, match=r"shape|distinct"):
+        call()

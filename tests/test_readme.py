@@ -48,7 +48,7 @@ def public() -> dict[str, Any]:
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         for a in node.names
-        if a.asname
+        if a.asname and not a.asname.startswith("_")
     ]
     return {f"{home}.{name}": getattr(module, name) for module, home, name in names}
 

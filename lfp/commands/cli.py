@@ -1,12 +1,15 @@
 """The command line.
 
 Exit 0 when it ran; 1 when a gate was missed, a benchmark failed, training diverged or a process was killed; 2 with one
-line on stderr when the input is bad; 130 on Ctrl-C. The parser knows neither jax nor numpy: a job imports what it uses.
+line on stderr when the input is bad; 130 on Ctrl-C, 143 on SIGTERM. The parser knows neither jax nor numpy: a job
+imports what it uses.
 """
 
 import contextlib
 import io
 import re
+import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -21,7 +24,7 @@ from lfp.commands import tables
 from lfp.commands.options import Overlay, Solve, Spectrum, refuse_words
 from lfp.harness import claims
 
-FAILED, USER_SLIP, INTERRUPTED = 1, 2, 130
+FAILED, USER_SLIP, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 Job = Callable[[], int]
 """Runs a command and gives its exit code."""
@@ -193,10 +196,26 @@ COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum, "experimen
 SETTINGS = {"overlay": Overlay, "solve": Solve, "spectrum": Spectrum}
 
 
+_terminated: list[bool] = []
+"""Whether SIGTERM came."""
+_given: list[str] = []
+"""The arguments of the command that runs."""
+
+
+def _terminate(*_: object) -> None:
+    """SIGTERM is Ctrl-C with an exit code of its own: what there is is written, workers end."""
+    _terminated.append(True)
+    raise KeyboardInterrupt
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `lfp`; returns the exit code."""
+    _terminated.clear()
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGTERM, _terminate)
+    _given[:] = sys.argv[1:] if arguments is None else arguments
     try:
-        return _parse(sys.argv[1:] if arguments is None else arguments)()
+        return _parse(_given)()
     except _checks.InputError as error:
         return _fail(str(error), USER_SLIP)
     except OSError as error:
@@ -204,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FloatingPointError as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED)
+        return _fail("interrupted", _interrupted())
     except RuntimeError as error:
         if type(error).__name__ != "BrokenProcessPool":  # by name: its module takes its time
             raise
@@ -237,9 +256,17 @@ def _job(
             print(dumps(_files.plain(result), indent=2))  # noqa: T201
         else:
             show(result, out)
-        return INTERRUPTED if result.get("interrupted") else FAILED if result.get("passed") is False else 0
+        if result.get("interrupted"):
+            going = [] if "--resume" in _given else ["--resume"]
+            _say(f"lfp: to go on: lfp {shlex.join([*_given, *going])}")
+            return _interrupted()
+        return FAILED if result.get("passed") is False or result.get("missing") else 0
 
     return job
+
+
+def _interrupted() -> int:
+    return TERMINATED if _terminated else INTERRUPTED
 
 
 def _parse(arguments: Sequence[str]) -> Job:

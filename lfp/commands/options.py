@@ -27,13 +27,13 @@ class Overlay:
     domain: Literal["circle", "line"] | None = None
     """where the data live; without it circle, line with --data"""
     data: Path | None = None
-    """CSV file with columns x, y (header optional); without it the target is a sum of modes"""
+    """CSV file with columns x, y: the target is the column y, else the last; without --data a sum of modes"""
     modes: str | None = None
     """modes to follow, in cycles per period: 1,2,4 or 1-7"""
     amplitude: float = 1.0
     """amplitude of every mode of the target; of --data a factor"""
-    points: int = 64
-    """number of points on the grid, where there is no --data"""
+    points: int | None = None
+    """number of points on the grid, where there is no --data; without it 64"""
     subsample: int | None = None
     """keep only so many rows of --data, evenly chosen"""
     activation: str = "relu"
@@ -107,6 +107,8 @@ class Overlay:
             _checks.integer("subsample", self.subsample, 4)
         if self.data is None:
             _refuse(self, ("subsample",), "no data", "--data")
+        else:
+            _refuse(self, ("points",), f"data={_text(self.data)}", "the points of the file, or --subsample")
         if self.probe != "filter":
             _refuse(self, ("cutoffs",), f"probe={self.probe!r}", "probe='filter'")
         if self.optimizer not in ("momentum", "nesterov"):
@@ -125,7 +127,7 @@ class Solve:
     """Solve the LFP equation for data, in time and at the limit; no network is trained."""
 
     data: Path | None = None
-    """CSV file with columns x1..xd, y (header optional)"""
+    """CSV file with columns x1..xd, y: the target is the column y, else the last"""
     image: str | None = None
     """image file, or china or flower of scikit-learn: grey values on [-1, 1] x [-1, 1]"""
     size: int | None = None
@@ -180,13 +182,13 @@ class Spectrum:
     dim: int | None = None
     """of the space around the sphere (without it 3), of the cube (10), of the points (2); angles of the torus (2)"""
     data: Path | None = None
-    """CSV file whose columns are the coordinates of points (domain euclidean)"""
+    """CSV file with coordinates of points (domain euclidean); a column y, or a last one not called x.., is left out"""
     points: int | None = None
     """number of random points (domain euclidean); without it 1000"""
     sampling: Literal["box", "ball", "normal"] | None = None
     """random points uniform in the box [-1, 1]^dim or in the unit ball, or normal; without it box"""
-    seed: int = 0
-    """of random points and frequencies"""
+    seed: int | None = None
+    """of random points and frequencies; without it 0"""
     activation: str = "relu"
     """one or several activations: relu,tanh,erf"""
     depth: str = "1"
@@ -222,7 +224,7 @@ class Spectrum:
             raise _checks.InputError(msg)
         depths = [_checks.integer("depth", depth, 1) for depth in numbers("depth", self.depth)]
         _refuse_scaling(self, self.parametrization, {"depth": max(depths), "degree": self.degree})
-        for name, least in (("modes", 0), ("dim", 1), ("degree", 1), ("points", 1), ("features", 1)):
+        for name, least in (("modes", 0), ("dim", 1), ("degree", 1), ("points", 1), ("features", 1), ("seed", 0)):
             if getattr(self, name) is not None:
                 _checks.integer(name, getattr(self, name), least)
         if self.domain != "euclidean":
@@ -232,6 +234,8 @@ class Spectrum:
             _refuse(self, ("points", "sampling"), f"data={_text(self.data)}", "the points of the file")
         if self.fourier is None:
             _refuse(self, ("features",), "no Fourier features", "--fourier")
+            if self.domain != "euclidean" or self.data is not None:
+                _refuse(self, ("seed",), "nothing random", "random points, or --fourier")
         else:
             _checks.positive("fourier", self.fourier)
         if self.scales is not None:

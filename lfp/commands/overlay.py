@@ -3,7 +3,8 @@
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,15 +52,9 @@ class Task(NamedTuple):
 
 def build(s: Overlay, say: Callable[[str], None]) -> Task:
     """Everything that the settings name: no other function of this command sees them."""
-    s.check()
-    data, network = build_problem(s, say), build_network(s)
+    network, data, recipe, kind, theory, probe = build_parts(s, say)
     ensemble = {"seeds": s.seeds, "seed": s.seed, "dtype": jnp.float64 if s.x64 else jnp.float32}
-    probe = build_probe(s, data)
-    options = given(s, ("momentum", "batch_size"))
-    recipe = Recipe(s.optimizer, schedule=s.schedule, weight_decay=s.weight_decay, **options)
     largest = 1.0
-    theory, kind = theory_of(s.theory), recipe.law(1.0, s.steps, len(data.t))
-    refuse(theory, network, kind, len(data.t))
     ground = Ground(network, data, kind, **{**ensemble, "seeds": 1})
     if kind.batched:
         diagonal = np.diag(kernel(network)(jnp.asarray(data.x), None))
@@ -68,10 +63,23 @@ def build(s: Overlay, say: Callable[[str], None]) -> Task:
     limit = recipe.law(1.0, *size).largest_stable_lr(rate)
     law = recipe.law(min(1 / rate, limit / 2) if s.lr is None else s.lr, *size)
     if law.lr >= limit and not s.allow_divergence:
-        msg = f"lr={law.lr:g} is beyond the limit of stability; allowed: below {limit:.6g} (or --allow-divergence)"
+        msg = f"lr={law.lr:g} is beyond the limit of stability at a largest rate of {rate:.3g}{law.base.remark}; "
+        msg += f"allowed: below {limit:.6g} (or --allow-divergence)"
         raise _checks.InputError(msg)
     looks, infinite = log_steps(s.steps, s.snapshots), ground.infinite if kind.exact else None
     return Task(network, data, law, looks, theory, probe, ensemble, infinite)
+
+
+def build_parts(s: Overlay, say: Callable[[str], None]) -> tuple[Network, Problem, Recipe, Law, Theory, Probe]:
+    """What costs nothing to build; with it everything is refused that needs no rates to be refused."""
+    s.check()
+    data, network = build_problem(s, say), build_network(s)
+    probe = build_probe(s, data)
+    options = given(s, ("momentum", "batch_size"))
+    recipe = Recipe(s.optimizer, schedule=s.schedule, weight_decay=s.weight_decay, **options)
+    theory, kind = theory_of(s.theory), recipe.law(1.0, s.steps, len(data.t))
+    refuse(theory, network, kind, len(data.t))
+    return network, data, recipe, kind, theory, probe
 
 
 def build_problem(s: Overlay, say: Callable[[str], None]) -> Problem:
@@ -79,21 +87,21 @@ def build_problem(s: Overlay, say: Callable[[str], None]) -> Problem:
     where = domain(s.domain or ("line" if s.data else "circle"))
     modes = None if s.modes is None else numbers("modes", s.modes)
     if s.data is None:
-        return sum_of_modes(where, s.points, modes or range(1, 8), s.amplitude)
-    table = read_csv(s.data)
-    if table.shape[1] != 2:
-        msg = f"data={str(s.data)!r} has {table.shape[1]} columns; allowed: 2 (x, y)"
+        return sum_of_modes(where, 64 if s.points is None else s.points, modes or range(1, 8), s.amplitude)
+    x, y = read_csv(s.data).with_target()
+    if x.shape[1] != 1:
+        msg = f"data={str(s.data)!r} has {x.shape[1] + 1} columns; allowed: 2 (x, y)"
         raise _checks.InputError(msg)
-    table = table[np.argsort(table[:, 0], kind="stable")]
+    rows = np.argsort(x[:, 0], kind="stable")
     if s.subsample is not None:
-        table = table[np.unique(np.linspace(0, len(table), s.subsample, endpoint=False).astype(int))]
-    t = table[:, 0]
+        rows = rows[np.unique(np.linspace(0, len(rows), s.subsample, endpoint=False).astype(int))]
+    t, y = x[rows, 0], y[rows]
     count = len(np.unique(t))
     if count < len(t):
         say(f"{len(t) - count} repeated x merged with weights")
     where = Line.over(t) if isinstance(where, Line) else where
     modes = modes or range(1, max(2, min(9, (count - 1) // 2 + 1)))
-    return problem(where, t, s.amplitude * table[:, 1], modes, name=Path(s.data).name)
+    return problem(where, t, s.amplitude * y, modes, name=Path(s.data).name)
 
 
 def build_network(s: Overlay) -> Network:
@@ -119,13 +127,30 @@ def run(
     *,
     force: bool = False,
     resume: bool = False,
+    remedies: bool = True,
     progress: Progress | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Predict, store the prediction (theory.nc is closed before the first step), train, compare, draw: result.json.
 
-    Settings that cannot be run are refused before anything is written; a run that is resumed goes on bit for bit.
+    Settings that cannot be run are refused before anything is written; a run that is resumed goes on bit for bit, one
+    that is finished is not run again.
     """
+    s.check()
+    how = {"force": force, "resume": resume, "remedies": remedies, "progress": progress, "say": say}
+    return _files.once(out, asdict(s), partial(_run, s, out, **how), force=force, say=say)
+
+
+def _run(
+    s: Overlay,
+    out: str | Path,
+    *,
+    force: bool,
+    resume: bool,
+    remedies: bool,
+    progress: Progress | None,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
     began = time.perf_counter()
     network, data, law, looks, theory, probe, ensemble, infinite = build(s, say)
     with warnings.catch_warnings(record=True) as remarks:
@@ -133,17 +158,19 @@ def run(
         quality = probe.quality(data)
     for remark in remarks:
         say(str(remark.message))
-    _files.refuse_taken(out, asdict(s), force=force)
     prediction = predict(network, data, law, looks, theory=theory, infinite=infinite, probe=probe, **ensemble)
     folder = _files.claim(out, asdict(s), force=force, resume=resume)
     kept = folder / _files.CHECKPOINT
     save(folder / "theory.nc", prediction.to_xarray())
     trained = train(prediction, progress=progress, checkpoint_file=kept, resume=resume)
-    report = compare(prediction, trained)
-    drift = kernel_drift(network, trained.start, trained.end, data.x)
     save(folder / "curves.nc", curves(prediction, trained.trajectory))
+    report = compare(prediction, trained, remedies=remedies and not trained.interrupted)
+    drift = kernel_drift(network, trained.start, trained.end, data.x)
     if len(trained.trajectory.steps) > 1:  # interrupted at once: nothing to draw
         draw(folder, prediction, trained.trajectory, report)
+    if trained.interrupted:
+        why = f"interrupted at step {trained.trajectory.steps[-1]} of {looks[-1]}, no verdict"
+        report = replace(report, verdict=None, reason=why)
     result = {
         **{key: getattr(report, key) for key in ("verdict", "forecast", "reason", "modes", "d_sup", "laziness")},
         "d_sup_expected": None if report.expected is None else report.expected.largest.tolist(),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,8 +77,7 @@ def build_operator(s: Solve, dim: int) -> Operator:
 def read_data(s: Solve) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
     """Points and targets: the rows of a file, or the pixels of an image, in float64."""
     if s.image is None:
-        table = read_csv(str(s.data))
-        return table[:, :-1], table[:, -1]
+        return read_csv(str(s.data)).with_target()
     pixels = read_image(s.image, 256 if s.size is None else s.size)
     axis = (2 * np.arange(len(pixels)) + 1) / len(pixels) - 1
     down, across = np.meshgrid(-axis, axis, indexing="ij")
@@ -86,10 +86,15 @@ def read_data(s: Solve) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n
 
 def run(s: Solve, out: str | Path, *, force: bool = False, say: Callable[[str], None] = print) -> dict[str, Any]:
     """Solve and draw: result.json. Settings that cannot be run are refused before anything is written."""
+    s.check()
+    work = partial(_run, s, out, force=force, say=say)
+    return _files.once(out, asdict(s), work, force=force, say=say)
+
+
+def _run(s: Solve, out: str | Path, *, force: bool, say: Callable[[str], None]) -> dict[str, Any]:
     began = time.perf_counter()
     operator, data, method, product, treatment, times, test, xi, side = build(s, say)
     x, y = data.x, np.asarray(data.y)
-    _files.refuse_taken(out, asdict(s), force=force)
     solution = evolve(operator, data, times, method=method, product=product, treatment=treatment)
     folder = _files.claim(out, asdict(s), force=force)
     name = f"{type(method).__name__.lower()}, {solution.product}"
@@ -156,11 +161,12 @@ def _times(s: Solve, product: Product, weights: np.ndarray) -> Float[np.ndarray,
 
 def _test(s: Solve, x: np.ndarray) -> Float[np.ndarray, "m d"]:
     if s.test is not None:
-        table = read_csv(s.test, least=1)
-        if table.shape[1] != x.shape[1]:
-            msg = f"test={str(s.test)!r} has {table.shape[1]} columns; allowed: {x.shape[1]}, the coordinates"
+        table = read_csv(s.test)
+        points = table.values if table.names is None else table.coordinates
+        if points.shape[1] != x.shape[1]:
+            msg = f"test={str(s.test)!r} has {points.shape[1]} columns; allowed: {x.shape[1]}, the coordinates"
             raise _checks.InputError(msg)
-        return table
+        return points
     if s.image is not None or x.shape[1] > 2:
         return x
     count = 512 if x.shape[1] == 1 else 64

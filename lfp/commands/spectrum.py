@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,24 +33,27 @@ from lfp.spectra.spectrum import spectrum
 Where = Zonal | Torus | Euclidean
 
 
-def build(s: Spectrum) -> tuple[Where, dict[str, Network]]:
+def build(s: Spectrum, say: Callable[[str], None]) -> tuple[Where, dict[str, Network]]:
     """The domain, its points read or drawn, and every activation at every depth, by name."""
     s.check()
-    where = _domain(s)
+    where = _domain(s, say)
     names = [name.strip() for name in s.activation.split(",") if name.strip()]
     pairs = [(name, depth) for name in names for depth in numbers("depth", s.depth)]
     return where, {f"{name}, depth {depth}": _compound(s, _plain(s, name, depth), where.dim) for name, depth in pairs}
 
 
-def _domain(s: Spectrum) -> Where:
+def _domain(s: Spectrum, say: Callable[[str], None]) -> Where:
     if s.domain != "euclidean":
         return domain(s.domain, s.dim)
     if s.data is None:
         points = 1000 if s.points is None else s.points
-        return Euclidean.random(jax.random.key(s.seed), points, s.dim or 2, s.sampling or "box")
-    where = Euclidean.given(read_csv(s.data, least=1))
+        return Euclidean.random(jax.random.key(s.seed or 0), points, s.dim or 2, s.sampling or "box")
+    table = read_csv(s.data)
+    if table.target is not None:
+        say(f"column {table.target + 1} of {table.values.shape[1]} is the target and left out")
+    where = Euclidean.given(table.coordinates)
     if s.dim not in (None, where.dim):
-        msg = f"dim={s.dim} with data={str(s.data)!r} of {where.dim} columns; allowed: {where.dim}"
+        msg = f"dim={s.dim} with data={str(s.data)!r} of {where.dim} coordinates; allowed: {where.dim}"
         raise _checks.InputError(msg)
     return where
 
@@ -69,7 +73,7 @@ def _compound(s: Spectrum, network: Network, dim: int) -> Network:
         network = MultiScale(network, tuple(numbers("scales", s.scales, float)))
     if s.fourier is None:
         return network
-    key = jax.random.fold_in(jax.random.key(s.seed), 1)  # the points take the seed itself
+    key = jax.random.fold_in(jax.random.key(s.seed or 0), 1)  # the points take the seed itself
     return FourierFeatures(network, Gaussian(s.fourier).sample(key, 64 if s.features is None else s.features, dim))
 
 
@@ -78,8 +82,14 @@ def run(s: Spectrum, out: str | Path, *, force: bool = False, say: Callable[[str
 
     Settings that cannot be run are refused before anything is written.
     """
+    s.check()
+    work = partial(_run, s, out, force=force, say=say)
+    return _files.once(out, asdict(s), work, force=force, say=say)
+
+
+def _run(s: Spectrum, out: str | Path, *, force: bool, say: Callable[[str], None]) -> dict[str, Any]:
     began = time.perf_counter()
-    where, networks = build(s)
+    where, networks = build(s, say)
     rates: dict[str, Any] = {label: spectrum(network, where, s.modes) for label, network in networks.items()}
     for label, known in rates.items():
         hidden = int((~known.above_noise & ~known.absent).sum())

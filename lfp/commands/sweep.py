@@ -1,13 +1,15 @@
 """Overlays over a grid of settings: one folder each, the layers of the error against what was swept."""
 
 import contextlib
-import json
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from lfp import _checks, _files
@@ -19,6 +21,9 @@ from lfp.prediction.theory import layers
 from lfp.training.loop import Progress
 
 MEASURED = (*layers(), "d_sup")
+SECONDS_BETWEEN_LOOKS = 1.0
+"""At points that other processes work on."""
+_ATTEMPTS, _BETWEEN_CLEARANCES = 50, 10
 
 
 def grid(base: Overlay, swept: Sequence[str]) -> list[tuple[dict[str, Any], Overlay]]:
@@ -38,6 +43,9 @@ def grid(base: Overlay, swept: Sequence[str]) -> list[tuple[dict[str, Any], Over
         msg = f"sweep={' '.join(swept)!r} names a setting or a value twice; allowed: each once"
         raise _checks.InputError(msg)
     points = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    if len({_name(values) for values in points}) < len(points):
+        msg = f"sweep={' '.join(swept)!r} has values that are alike in six digits; allowed: others"
+        raise _checks.InputError(msg)
     return [(values, replace(base, **values)) for values in points]
 
 
@@ -57,27 +65,78 @@ def run(
 
     Returns:
         What result.json holds: `points`, one a configuration; `slopes` of log layer against the log of each setting
-        and their standard errors, `slope_errors`; `missing`, the number of configurations that other processes have
-        not finished.
+        and their standard errors, `slope_errors`; `missing`, the number of configurations without a result.
     """
     folder, points = Path(out), grid(base, swept)
-    for _, point in points:  # what cannot be built is refused before anything is run
-        point.check()
-        overlay.build_network(point)
+    for _, point in points:  # what cannot be run is refused before anything is
+        overlay.build_parts(point, lambda _: None)
     settings = {"sweep": list(swept), **asdict(base)}
-    _files.claim(folder, settings, force=force)
-    for number, (values, point) in enumerate(points, 1):
-        place = folder / _name(values)
-        with _lock(place) as free:
-            done = _finished(place, point)
-            remark = (": there already" if done else "") if free else ": another process has it"
-            say(f"{number}/{len(points)} {place.name}{remark}")
-            if remark:
-                continue
-            if overlay.run(point, place, force=force, progress=progress, say=say)["interrupted"]:
-                (place / "result.json").unlink()
+    _claim(folder, settings, force)
+    began, told = time.time(), set()
+
+    def once(line: str) -> None:
+        if line not in told:
+            told.add(line)
+            say(line)
+
+    with _files.held(folder, shared=True):
+        waiting = list(enumerate(points, 1))
+        while waiting:
+            left = [
+                (number, one)
+                for number, one in waiting
+                if not _take(folder, f"{number}/{len(points)}", *one, began if force else None, progress, once)
+            ]
+            if len(left) == len(waiting):  # in the hands of others, which may die
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+            waiting = left
+        return _summary(folder, points)
+
+
+def _claim(folder: Path, settings: dict[str, Any], force: bool) -> None:
+    """The folder of the sweep, by the first of its processes; the others find it made."""
+    for attempt in itertools.count():
+        same = _files.settings_of(folder) == _files.plain(settings)
+        if same and (not force or attempt):
+            return
+        try:
+            with _files.held(folder):
+                _files.claim(folder, settings, force=force)
+            return
+        except _files.Held:
+            if attempt == _ATTEMPTS:
+                raise
+            time.sleep(0.1)
+
+
+def _take(
+    folder: Path,
+    number: str,
+    values: dict[str, Any],
+    point: Overlay,
+    since: float | None,
+    progress: Progress | None,
+    say: Callable[[str], None],
+) -> bool:
+    """Run a point unless it is finished, where `since` is given after that; not where another process works on it."""
+    place = folder / _name(values)
+    try:
+        with _files.held(place):
+            done = _finished(place, point) and (since is None or (place / "result.json").stat().st_mtime >= since)
+            say(f"{number} {place.name}{': there already' if done else ''}")
+            if done:
+                return True
+            # what is damaged or was interrupted is run again; what is another run is refused
+            ours = since is not None or _files.settings_of(place) == _files.plain(asdict(point))
+            found = overlay.run(point, place, force=ours, remedies=False, progress=progress, say=say)
+            if found["interrupted"]:
                 raise KeyboardInterrupt
-    return _summary(folder, points)
+            if len(list(folder.glob("*/result.json"))) % _BETWEEN_CLEARANCES == 0:
+                jax.clear_caches()  # programs of points that are done
+            return True
+    except _files.Held:
+        say(f"{number} {place.name}: another process has it")
+        return False
 
 
 def _value(name: str, text: str, kind: Any) -> Any:
@@ -99,24 +158,10 @@ def _text(value: Any) -> str:
 
 
 def _finished(place: Path, settings: Overlay) -> bool:
-    return (place / "result.json").exists() and _files.settings_of(place) == _files.plain(asdict(settings))
-
-
-@contextlib.contextmanager
-def _lock(place: Path) -> Iterator[bool]:
-    """Whether this process alone works in the folder, as long as it lives: locks of the dead are forgotten."""
-    with place.with_name(f".{place.name}.lock").open("w") as file:
-        try:
-            import fcntl
-        except ImportError:  # no such locks on Windows: one process there
-            yield True
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    """Whether a point was run to its end; a damaged one was not."""
+    with contextlib.suppress(_checks.InputError):
+        return _files.finished(place, asdict(settings)) is not None
+    return False
 
 
 def _summary(folder: Path, points: list[tuple[dict[str, Any], Overlay]]) -> dict[str, Any]:
@@ -124,7 +169,7 @@ def _summary(folder: Path, points: list[tuple[dict[str, Any], Overlay]]) -> dict
     done = [(values, folder / _name(values)) for values, point in points if _finished(folder / _name(values), point)]
     rows = []
     for values, place in done:
-        stored = json.loads((place / "result.json").read_text())
+        stored = _files.read_json(place / "result.json")
         kept = {key: stored[key] for key in ("d_sup", "d_sup_expected", "laziness", "verdict", "forecast")}
         rows.append({**values, **stored["budget"], **kept})
     names = list(points[0][0])

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
+from lfp import _checks
 from lfp.domains.domain import Values
 from lfp.domains.sphere import Round
 
@@ -25,6 +26,7 @@ class Circle(Round):
 
     dim: ClassVar[int] = 2
     name: ClassVar[str] = "circle"
+    expected: ClassVar[str] = "the angles of one turn, 2 pi long, in radians (of degrees np.deg2rad)"
     label: ClassVar[str] = "angle (rad)"
     resolved: ClassVar[int] = 2**16
 
@@ -48,6 +50,7 @@ class Circle(Round):
 
     def embed(self, t: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:
         """(cos t, sin t)."""
+        t = _checks.finite("t", np.asarray(_checks.real("t", t, 1)))
         return np.stack([np.cos(t), np.sin(t)], axis=1)
 
     def analyse(self, values: Float[Array, " n"]) -> Complex[Array, " n"]:

@@ -29,6 +29,8 @@ class Domain(Protocol):
 
     name: ClassVar[str]
     label: ClassVar[str]
+    expected: ClassVar[str]
+    """Which coordinates there are, in words."""
 
     @property
     def period(self) -> float:
@@ -121,7 +123,7 @@ class Zonal(eqx.Module):
 
 def unit_vectors(name: str, x: Float[np.ndarray, "n dim"], dim: int) -> Float[np.ndarray, "n dim"]:
     """Points of R^dim, refused where they are not of norm 1."""
-    x = np.asarray(x)
+    x = np.asarray(_checks.real("x", x))
     if x.ndim != 2 or x.shape[1] != dim:
         msg = f"x has shape {x.shape}; allowed: (points, {dim}) on this {name}"
         raise _checks.InputError(msg)

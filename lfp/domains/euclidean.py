@@ -55,7 +55,7 @@ class Euclidean(eqx.Module):
     @classmethod
     def given(cls, x: Float[np.ndarray, "n dim"]) -> "Euclidean":
         """The points of a data set, in order of the coordinates; repeated ones count by their number."""
-        x = np.asarray(x, np.float64)
+        x = np.asarray(_checks.real("x", x), np.float64)
         if x.ndim != 2:
             msg = f"x has shape {x.shape}; allowed: (n, dim)"
             raise _checks.InputError(msg)

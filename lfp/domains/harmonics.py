@@ -5,7 +5,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from lfp.domains.domain import Zonal
+from lfp import _checks
+from lfp.domains.domain import Zonal, unit_vectors
 from lfp.domains.sphere import Sphere
 
 
@@ -38,7 +39,9 @@ def project(
         >>> parts[0].round(12).max().item(), bool(np.allclose(parts[1], x[:, 2]))
         (3.0, True)
     """
-    cosines = (x if at is None else at) @ x.T
+    _checks.integer("top", top, 0)
+    x = unit_vectors(space.name, x, space.dim)
+    cosines = (x if at is None else unit_vectors(space.name, at, space.dim)) @ x.T
     down, up = space.steps(top)
     source, rows = weights * values, []
     before, now = np.zeros_like(cosines), np.ones_like(cosines)
@@ -68,6 +71,7 @@ def spherical_harmonics(x: Float[np.ndarray, "n 3"], top: int) -> Float[np.ndarr
         >>> bool(np.allclose(basis.T @ (weights[:, None] * basis), np.eye(9)))
         True
     """
+    _checks.integer("top", top, 0)
     x = Sphere(3).embed(x)
     around = x[:, 0] + 1j * x[:, 1]  # sin(theta) exp(i phi), free of angles: the poles need no care
     out = np.zeros((len(x), (top + 1) ** 2))

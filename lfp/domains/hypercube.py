@@ -118,9 +118,11 @@ class Hypercube(Zonal):
     def analyse(self, values: Shaped[Array | np.ndarray, " n"]) -> Float[Array, " n"]:
         """c_S = mean of values times the Walsh function of S; bit j of an index says that j belongs to S."""
         self._bits(0)
-        if np.shape(values) != (2**self.dim,):
-            msg = f"values has shape {np.shape(values)}; allowed: {(2**self.dim,)}, one a corner"
+        values = _checks.real("values", values)
+        if values.shape != (2**self.dim,):
+            msg = f"values has shape {values.shape}; allowed: {(2**self.dim,)}, one a corner"
             raise _checks.InputError(msg)
+        _checks.concrete("values", values)
         return walsh_hadamard(values) / len(values)
 
     def synthesise(self, coefficients: Float[Array, " n"]) -> Float[Array, " n"]:

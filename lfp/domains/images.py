@@ -1,6 +1,7 @@
 """Grey images as arrays: a file, one of the photographs that scikit-learn ships, handwritten digits."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,6 +15,9 @@ SHIPPED = ("china", "flower")
 
 def read_image(name: str | Path, size: int) -> Float[np.ndarray, "size size"]:
     """The middle square of an image as grey values, averaged to size x size, their mean removed.
+
+    Whole numbers of any depth run from 0 (black) to 1 (white), floats are taken as they are. It stands upright, as its
+    EXIF data say; what is transparent lies on white.
 
     Args:
         name: an image file, or `china` or `flower`.
@@ -41,11 +45,33 @@ def read_image(name: str | Path, size: int) -> Float[np.ndarray, "size size"]:
             why = error.strerror if isinstance(error, OSError) and error.strerror else "not an image"
             msg = f"image={str(name)!r} cannot be read: {why}; allowed: an image file, {', '.join(SHIPPED)}"
             raise _checks.InputError(msg) from None
-    side = min(image.size)
-    left, top = ((whole - side) // 2 for whole in image.size)
+    grey = _grey(image)
+    side = min(grey.size)
+    left, top = ((whole - side) // 2 for whole in grey.size)
     box = (left, top, left + side, top + side)
-    values = np.asarray(image.convert("F").resize((size, size), Image.Resampling.BOX, box=box), np.float64) / 255
-    return values - values.mean()
+    values = np.asarray(grey.resize((size, size), Image.Resampling.BOX, box=box), np.float64)
+    return _checks.finite(f"image={str(name)!r}", values - values.mean())
+
+
+def _grey(image: Any) -> Any:
+    """Brightness as a picture of floats, from 0 to 1 where the picture has whole numbers."""
+    from PIL import Image, ImageOps
+
+    # tag 339 of TIFF: 1 for unsigned numbers, which Pillow hands out as signed ones; PNG has no more than 16 bits
+    unsigned = image.mode == "I" and getattr(image, "tag_v2", {}).get(339, 1) in (1, (1,)) and image.format == "TIFF"
+    short = image.mode == "I" and image.format == "PNG"
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        return image
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        values = values.astype(np.uint32 if unsigned else np.uint16 if short else values.dtype)
+        return Image.fromarray((values / np.iinfo(values.dtype).max).astype(np.float32))
+    if "A" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    colours = np.asarray(image.convert("RGB"), np.float64)
+    return Image.fromarray((colours @ [0.299, 0.587, 0.114] / 255).astype(np.float32))
 
 
 def read_digits(name: str = "digits") -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:

@@ -20,10 +20,13 @@ class Line(eqx.Module):
     low: float = -1.0
     high: float = 1.0
     name: ClassVar[str] = "line"
+    expected: ClassVar[str] = "one period of it, as Line(low, high) or Line.over(t) has it"
     label: ClassVar[str] = "x"
 
     def __check_init__(self) -> None:
-        if not (np.isfinite([self.low, self.high]).all() and self.low < self.high):
+        for name in ("low", "high"):
+            _checks.number(name, getattr(self, name))
+        if not self.low < self.high:
             msg = f"low={self.low}, high={self.high} must be finite with low < high"
             raise _checks.InputError(msg)
 
@@ -40,7 +43,7 @@ class Line(eqx.Module):
     @classmethod
     def over(cls, t: Float[np.ndarray, " n"]) -> "Line":
         """The interval of given points: their range and one mean gap more, so that a grid covers a full period."""
-        t = np.unique(t)
+        t = np.unique(_checks.finite("x", np.asarray(_checks.real("x", t, 1))))
         if len(t) < 2:
             msg = f"x has {len(t)} distinct value(s); allowed: at least 2"
             raise _checks.InputError(msg)
@@ -53,4 +56,5 @@ class Line(eqx.Module):
 
     def embed(self, t: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 1"]:
         """The coordinate mapped to [-1, 1)."""
-        return (2 * (np.asarray(t) - self.low) / self.period - 1)[:, None]
+        t = _checks.finite("t", np.asarray(_checks.real("t", t, 1)))
+        return (2 * (t - self.low) / self.period - 1)[:, None]

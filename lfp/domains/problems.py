@@ -115,6 +115,9 @@ def merge(
         ([[1.0, 0.0], [0.0, 2.0]], [2.0, 5.0], [0.667, 0.333])
     """
     x = np.asarray(_checks.real("x", x, 2))
+    if not x.size:
+        msg = f"x has shape {x.shape}; allowed: (points, dimension), neither of them 0"
+        raise _checks.InputError(msg)
     y = y if isinstance(y, Array) else np.asarray(_checks.real("y", y), float)
     weights = np.full(len(x), 1 / max(len(x), 1), x.dtype) if weights is None else weights
     _checks.shares("weights", weights, len(x))
@@ -143,7 +146,8 @@ def problem(
     """A problem from raw data: checked, sorted, repeated points merged with weights.
 
     Raises:
-        InputError: values that are not finite, lengths that differ, modes that the points do not resolve.
+        InputError: values that are not finite, lengths that differ, points beyond one period, modes that the points do
+            not resolve.
 
     Example:
         >>> from lfp import Line
@@ -153,8 +157,12 @@ def problem(
     """
     t, y = (np.asarray(_checks.real(name, v), np.float64) for name, v in (("x", t), ("y", y)))
     if t.shape != y.shape or t.ndim != 1:
-        msg = f"x of shape {t.shape} and y of shape {y.shape} must be two columns of one length"
+        msg = f"x (t) of shape {t.shape} and y of shape {y.shape} must be two columns of one length"
         raise _checks.InputError(msg)
+    _checks.finite("x", t)
+    if len(t) and np.ptp(t) > domain.period * (1 + 1e-9):
+        msg = f"x from {t.min():.6g} to {t.max():.6g} is beyond one period of the {domain.name}; allowed: "
+        raise _checks.InputError(msg + domain.expected)
     order = np.argsort(t)
     points = merge(t[order, None], y[order])
     merged = Problem(domain, points.x[:, 0], np.asarray(points.y), _modes(modes), points.weights, name)
@@ -162,12 +170,14 @@ def problem(
     return merged
 
 
-def sum_of_modes(domain: Domain, n: int, modes: Sequence[int], amplitudes: Sequence[float] | float = 1.0) -> Problem:
-    """y = sum_k A_k sin(2 pi k t / P) on an even grid of n points.
+def sum_of_modes(
+    domain: Domain, points: int, modes: Sequence[int], amplitudes: Sequence[float] | float = 1.0
+) -> Problem:
+    """y = sum_k A_k sin(2 pi k t / P) on an even grid.
 
     Args:
         domain: where.
-        n: number of points, at least twice the highest mode.
+        points: number of points, more than twice the highest mode.
         modes: non-negative whole numbers; mode 0 is the constant A_0.
         amplitudes: A_k, one for all or one each.
 
@@ -180,17 +190,17 @@ def sum_of_modes(domain: Domain, n: int, modes: Sequence[int], amplitudes: Seque
         [-0.5, -0.25]
     """
     k = _modes(modes)
-    size = np.broadcast_shapes(np.shape(amplitudes), (1,))[0]
-    if size not in (1, len(k)):
-        msg = f"amplitudes has {size} values for {len(k)} modes; allowed: one, or one each"
+    heights = _checks.finite("amplitudes", np.asarray(_checks.real("amplitudes", amplitudes), np.float64))
+    if heights.shape not in ((), (1,), (len(k),)):
+        msg = f"amplitudes has {heights.size} values for {len(k)} modes; allowed: one, or one each"
         raise _checks.InputError(msg)
-    _checks.integer("points", n, 2)
-    if k.max() * 2 >= n:  # at n/2 the sine vanishes on the grid
-        msg = f"points={n} is too few for mode {k.max()} (aliasing); allowed: at least {2 * k.max() + 1}"
+    _checks.integer("points", points, 2)
+    if k.max() * 2 >= points:  # at n/2 the sine vanishes on the grid
+        msg = f"points={points} is too few for modes={k.max()} (aliasing); allowed: at least {2 * k.max() + 1}"
         raise _checks.InputError(msg)
-    t = domain.grid(n)
+    t = domain.grid(points)
     phases = 2 * np.pi * np.multiply.outer(t / domain.period, k) + np.where(k == 0, np.pi / 2, 0.0)
-    y = (np.sin(phases) * amplitudes).sum(axis=1)
+    y = (np.sin(phases) * heights).sum(axis=1)
     return problem(domain, t, y, k, name="modes " + ",".join(map(str, k)))
 
 

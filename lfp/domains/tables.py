@@ -2,7 +2,9 @@
 
 import csv
 import io
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -10,44 +12,88 @@ from jaxtyping import Float
 from lfp import _checks
 
 LARGEST_FILE = 10**5
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+_COORDINATE = re.compile(r"x_?\d*|t", re.IGNORECASE)
+_MISSING = ("", "na", "n/a", "-", "--", "null", "none", "?")
 
 
-def read_csv(path: str | Path, least: int = 2) -> Float[np.ndarray, "n columns"]:
-    r"""Numbers of a CSV file, header optional, at most 10^5 rows of at least `least` columns.
+class Table(NamedTuple):
+    """Numbers in columns. One rule for every command: the target is the column y, else the last one.
+
+    A header whose last name is that of a coordinate (x, x1, x2, ..., t) and that names no y has no target.
+
+    Args:
+        values: one row a point.
+        names: of the columns, as the header has them; None without a header.
+        path: where it was read.
+    """
+
+    values: Float[np.ndarray, "n columns"]
+    names: tuple[str, ...] | None
+    path: str
+
+    @property
+    def target(self) -> int | None:
+        """The column of the target; None where there is none, as in a single column."""
+        if self.names is not None and "y" in self.names:
+            return self.names.index("y")
+        coordinates = self.names is not None and _COORDINATE.fullmatch(self.names[-1])
+        return None if coordinates or self.values.shape[1] == 1 else self.values.shape[1] - 1
+
+    @property
+    def coordinates(self) -> Float[np.ndarray, "n d"]:
+        """All columns but the target."""
+        return self.values if self.target is None else np.delete(self.values, self.target, axis=1)
+
+    def with_target(self) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
+        """Coordinates and target.
+
+        Raises:
+            InputError: no target, or nothing beside it.
+        """
+        if self.target is None or self.values.shape[1] < 2:
+            what = f"columns {','.join(self.names)}" if self.names else f"{self.values.shape[1]} column"
+            msg = f"data={self.path!r} has {what}; allowed: coordinates and a target, in the column y or the last one"
+            raise _checks.InputError(msg)
+        return self.coordinates, self.values[:, self.target]
+
+
+def read_csv(path: str | Path) -> Table:
+    r"""Numbers of a CSV file, at most 10^5 rows; its first row is a header where no cell of it is a number.
 
     Raises:
-        InputError: a file that cannot be read, too few columns, rows of unequal length, words, NaN.
+        InputError: a file that cannot be read, rows of unequal length, words, gaps, NaN, two columns called y.
 
     Example:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "data.csv"
         >>> _ = path.write_text("x,y\n0,1\n1,3\n")
-        >>> read_csv(path).tolist()
-        [[0.0, 1.0], [1.0, 3.0]]
+        >>> read_csv(path).with_target()[1].tolist(), read_csv(path).names
+        ([1.0, 3.0], ('x', 'y'))
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         msg = f"data={str(path)!r} cannot be read: {error.strerror if isinstance(error, OSError) else 'not text'}"
         raise _checks.InputError(msg) from None
-    rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
-    if rows and not _is_number(rows[0][0]):
-        rows = rows[1:]
-    widths = {len(row) for row in rows}
-    if len(widths) != 1 or widths.pop() < least or len(rows) > LARGEST_FILE:
-        msg = f"data={str(path)!r} has {len(rows)} rows of {sorted({len(r) for r in rows})} columns; "
-        msg += f"allowed: at least {least} columns everywhere and 1 to {LARGEST_FILE} rows"
+    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text))]
+    rows = [row for row in rows if any(row)]
+    names = tuple(rows.pop(0)) if rows and _is_header(rows[0]) else None
+    widths = {len(row) for row in [*rows, *([names] if names else [])]}
+    if len(widths) != 1 or not 1 <= len(rows) <= LARGEST_FILE:
+        msg = f"data={str(path)!r} has {len(rows)} rows of {sorted(widths)} columns; "
+        msg += f"allowed: as many columns everywhere and 1 to {LARGEST_FILE} rows"
+        raise _checks.InputError(msg)
+    if names and names.count("y") > 1:
+        msg = f"data={str(path)!r} has columns {','.join(names)}; allowed: one called y"
         raise _checks.InputError(msg)
     for number, row in enumerate(rows, 1):
-        if not all(map(_is_number, row)):
+        if not all(map(_NUMBER.fullmatch, row)):
             msg = f"data={str(path)!r} data row {number} is {','.join(row)!r}; allowed: numbers"
             raise _checks.InputError(msg)
-    return _checks.finite(f"data={str(path)!r}", np.array(rows, np.float64))
+    return Table(_checks.finite(f"data={str(path)!r}", np.array(rows, np.float64)), names, str(path))
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _is_header(row: list[str]) -> bool:
+    """Words in every column: a row with a number is data, and so is one of which every cell is missing."""
+    return not any(map(_NUMBER.fullmatch, row)) and not all(cell.lower() in _MISSING for cell in row)

@@ -40,6 +40,10 @@ class Torus(eqx.Module):
 
     def embed(self, t: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n 2*p"]:
         """(cos t_1, sin t_1, cos t_2, ...)."""
+        t = _checks.finite("t", np.asarray(_checks.real("t", t, 2)))
+        if t.shape[1] != self.dim:
+            msg = f"t has shape {t.shape}; allowed: (points, {self.dim}), one angle a column"
+            raise _checks.InputError(msg)
         return np.stack([np.cos(t), np.sin(t)], axis=-1).reshape(len(t), -1)
 
     def analyse(self, values: Float[Array, "*grid"]) -> Complex[Array, "*grid"]:

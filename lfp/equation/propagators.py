@@ -1,6 +1,6 @@
 """Methods that apply functions of a symmetric product to a vector: f_t(A) v for a whole family f_t at once."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from lfp import _checks
-from lfp.numerics.divided import divided
 from lfp.numerics.krylov import ROUNDING, Applied, Family, Product, apply_functions, rounding
+from lfp.numerics.symmetric import apply_family, eigenpairs
 from lfp.optimisers.law import Law
 
 
@@ -73,6 +73,10 @@ class Krylov(eqx.Module):
     tolerance: float = eqx.field(static=True, default=1e-8)
     max_depth: int = eqx.field(static=True, default=256)
 
+    def __check_init__(self) -> None:
+        _checks.positive("tolerance", self.tolerance)
+        _checks.integer("max_depth", self.max_depth, 1)
+
     def apply(self, product: Product, vector: Float[Array, " n"], family: Family) -> Applied:
         """f_t(A) v from the Krylov space of v; no derivatives, which a space chosen for v does not hold."""
 
@@ -82,45 +86,15 @@ class Krylov(eqx.Module):
         return apply_functions(fixed, _without_derivative(vector), family, self.tolerance, self.max_depth)
 
 
-@eqx.filter_custom_jvp
 def _exact(matrix: Array, vector: Array, family: Family) -> tuple[Array, Array]:
-    found, error, *_ = _parts(matrix, vector, family)
-    return found, error
-
-
-def _parts(matrix: Array, vector: Array, family: Family) -> tuple[Array, ...]:
-    """f_t(A) v and its error; rates, vectors, f_t of the rates and v along the vectors."""
-    rates, vectors = jnp.linalg.eigh(matrix)
+    """f_t(A) v and its error."""
+    rates, vectors = eigenpairs(matrix)
+    _, _, change = rounding(family, jax.lax.stop_gradient(rates), rates[:0])
     along = vectors.T @ vector
-    values, _, change = rounding(family, rates, rates[:0])
-    gains, size = values[:, 1:], jnp.linalg.norm(along)
+    size = jnp.linalg.norm(along)
     moved = jnp.linalg.norm(change[:, 1:] * along[None, :], axis=1) / jnp.where(size > 0, size, 1.0)
-    error = moved + ROUNDING * jnp.finfo(rates.dtype).eps
-    return (gains * along[None, :]) @ vectors.T, error, jnp.maximum(rates, 0.0), vectors, gains, along
-
-
-@_exact.def_jvp
-def _exact_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    (matrix, vector, family), (of_matrix, of_vector, of_family) = primals, tangents
-    found, error, rates, vectors, gains, along = _parts(matrix, vector, family)
-    moved = jnp.zeros_like(gains)
-    if of_vector is not None:
-        moved = moved + gains * (vectors.T @ of_vector)[None, :]
-    if any(leaf is not None for leaf in jax.tree.leaves(of_family)):
-        moved = moved + eqx.filter_jvp(lambda law: law(rates), (family,), (of_family,))[1] * along[None, :]
-    if of_matrix is not None:
-        moved = moved + _moved(family, rates, vectors.T @ of_matrix @ vectors, along)
-    return (found, error), (moved @ vectors.T, jnp.zeros_like(error))
-
-
-def _moved(family: Family, rates: Array, inner: Array, along: Array) -> Array:
-    """Rows sum_j F_ij E_ij c_j, a column of F at a time."""
-
-    def column(total: Array, j: Array) -> tuple[Array, None]:
-        return total + divided(family, rates, rates[j]) * (inner[:, j] * along[j])[None, :], None
-
-    start = jnp.zeros_like(family(rates))
-    return jax.lax.scan(column, start, jnp.arange(len(rates)))[0]
+    error = jax.lax.stop_gradient(moved) + ROUNDING * jnp.finfo(rates.dtype).eps
+    return apply_family(matrix, jnp.maximum(rates, 0.0), vectors, vector, family), error
 
 
 @jax.custom_jvp

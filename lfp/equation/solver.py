@@ -61,8 +61,9 @@ def evolve(
         `Solution`; its `product` names the product.
 
     Raises:
-        InputError: data that are not finite or not of one length, times below 0 or unsorted, fewer points than the null
-            space needs or points that do not determine it (`instant`), more points than the method holds.
+        InputError: data that are not finite or not of one length, or so large that they overflow, times below 0 or
+            unsorted, fewer points than the null space needs or points that do not determine it (`instant`), more points
+            than the method holds.
 
     Example:
         >>> x = jnp.linspace(-1.0, 1.0, 5)[:, None]
@@ -88,6 +89,12 @@ def evolve(
     if len(finite) < len(times):
         parts.append(limit(product, y, basis, weights=jnp.asarray(data.weights)))
     rows = [jnp.concatenate(column) for column in zip(*parts, strict=True)]
+    if not _is_traced(rows) and not all(bool(jnp.isfinite(row).all()) for row in rows[:2]):
+        far = float(np.abs(data.x).max())
+        msg = (
+            f"points up to {far:.3g}, or an operator this large, overflow {data.x.dtype}: the solution is not finite; "
+        )
+        raise _checks.InputError(msg + "allowed: units in which squares of points and of weights are numbers")
     where = (jnp.asarray(data.x), jnp.asarray(data.weights), jnp.asarray(times))
     return Solution(operator, *where, *rows, product=product.name, treatment=treatment)
 

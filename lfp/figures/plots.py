@@ -71,7 +71,7 @@ def plot_modes(
                 edge = expected + side * band.spread()[1:, k]
                 axes.plot(band.steps[1:], np.maximum(edge, FLOOR / 2), color=colour, lw=0.8, ls=":")
     axes.set(xscale="log", yscale="log", ylim=(FLOOR, 1.6), xlim=(1, max(theory.steps[-1], 2)))
-    axes.set(xlabel="step of gradient descent", ylabel=f"what is left of the {training.noun}, {RATIO[training.noun]}")
+    axes.set(xlabel="step of the optimiser", ylabel=f"what is left of the {training.noun}, {RATIO[training.noun]}")
     if legend:
         _legends(axes, training.noun, band is not None)
 
@@ -133,7 +133,8 @@ def plot_rates(
             line = np.geomspace(*decay.window, 64)
             axes.plot(line, np.exp(decay.log_rate(line)), color="black", lw=0.9, ls=DASHED)
     axes.set(xscale="log", yscale="log", xlabel=label, ylabel="rate", title=title)
-    axes.plot([], [], color="black", lw=0.9, ls=DASHED, label="fitted decay")
+    if any(rates.decay.kind != "none" for rates in found.values()):
+        axes.plot([], [], color="black", lw=0.9, ls=DASHED, label="fitted decay")
     if any((~rates.above_noise & ~rates.absent).any() for rates in found.values()):
         axes.plot([], [], color="grey", lw=0.8, ls=":", label="noise floor")
     axes.legend(fontsize=8, loc="lower left")

@@ -36,16 +36,25 @@ def run(
     """
     scripts = benchmarks(folder)
     path = folder / f"{_checks.choice('name', name, scripts)}.py"
-    place = _files.claim(out, {"benchmark": name, "arguments": list(arguments)}, force=force)
+    with _files.held(out):
+        place = _files.claim(out, {"benchmark": name, "arguments": list(arguments)}, force=force)
+        return _timed(name, scripts[name].claim, [sys.executable, str(path), *arguments], place, say)
+
+
+def _timed(name: str, claim: str, command: list[str], place: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Run a script and keep what it prints: result.json."""
     began, printed = time.perf_counter(), []
-    command = [sys.executable, str(path), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        for line in process.stdout or ():
-            printed.append(line.rstrip())
-            say(printed[-1])
+        try:
+            for line in process.stdout or ():
+                printed.append(line.rstrip())
+                say(printed[-1])
+        except BaseException:
+            process.terminate()
+            raise
     result = {
         "name": name,
-        "claim": scripts[name].claim,
+        "claim": claim,
         "lines": [{"text": line, "numbers": numbers(line)} for line in printed if numbers(line)],
         "passed": process.returncode == 0,
         "error": None if process.returncode == 0 else (printed or [f"exit code {process.returncode}"])[-1],

@@ -10,9 +10,9 @@ one), and
 with `data` the arrays as an xarray.Dataset. The first line of its docstring is the claim.
 """
 
+import contextlib
 import importlib.util
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -162,16 +162,30 @@ def run(
     config = shifted(name, module.SMOKE if smoke else module.Config(), seed)
     place, settings = Path(out) / folder_name(name, smoke, seed), {"experiment": name, **asdict(config)}
     say(f"{name}: {claim}")
-    done = not force and _files.settings_of(place) == _files.plain(settings) and (place / "curves.nc").exists()
-    if not done:
-        _files.claim(place, settings, force=force)
-        if force:
-            shutil.rmtree(place / "parts", ignore_errors=True)
-        stage = Kept(place / "parts", lambda part: say(f"{name}: {part}"))
-        data = labelled({}, **module.run(config, stage))
-        data.attrs["seconds"] = time.perf_counter() - began + stage.before
-        save(place / "curves.nc", data)
-        shutil.rmtree(place / "parts", ignore_errors=True)
+    with _files.held(place):
+        kept = not force and _files.settings_of(place) == _files.plain(settings) and (place / "curves.nc").exists()
+        if not kept:
+            _files.claim(place, settings, force=force)
+            if force:
+                _remove(place / "parts")
+            stage = Kept(place / "parts", lambda part: say(f"{name}: {part}"))
+            data = labelled({}, **module.run(config, stage))
+            data.attrs["seconds"] = time.perf_counter() - began + stage.before
+            save(place / "curves.nc", data)
+            _remove(place / "parts")
+        return _judge(module, name, claim, config, place)
+
+
+def _remove(parts: Path) -> None:
+    """Remove the parts of a run, and the folder where nothing else is in it."""
+    for path in [*parts.glob("*.nc"), *parts.glob(f"*.nc.*{_files.PARTIAL}")]:
+        path.unlink()
+    with contextlib.suppress(OSError):
+        parts.rmdir()
+
+
+def _judge(module: Any, name: str, claim: str, config: Any, place: Path) -> dict[str, Any]:
+    """Gates and picture from the stored arrays: result.json."""
     data = load(place / "curves.nc")
     gates = module.check(data, config)
     with plots.style():

@@ -256,11 +256,11 @@ def _number(factor: Any) -> float:
         raise _checks.InputError(msg) from None
 
 
-def refuse_asymmetric(one: Array, other: Array) -> None:
+def refuse_asymmetric(one: Array, other: Array, name: str = "kernel") -> None:
     """Refuse K(x, y) and K(y, x) that differ beyond the rounding of kernels with an arccos in them."""
     size, skew = float(jnp.abs(one).max()), float(jnp.abs(one - other.T).max())
     if skew > min(1e-4, 10 * float(jnp.finfo(one.dtype).eps) ** 0.5) * size:
-        msg = f"kernel is not symmetric: |K(x, x') - K(x', x)| reaches {skew:.1e} of {size:.1e}"
+        msg = f"{name} is not symmetric: |K(x, x') - K(x', x)| reaches {skew:.1e} of {size:.1e}"
         raise _checks.InputError(msg)
 
 

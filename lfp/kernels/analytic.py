@@ -75,8 +75,8 @@ class LayeredKernel(Analytic):
 
     activation: Activation = eqx.field(static=True)
     depth: int = eqx.field(static=True)
-    w_std: float = eqx.field(static=True)
-    b_std: float = eqx.field(static=True)
+    w_std: float | Float[Array, ""]
+    b_std: float | Float[Array, ""]
     degree: int = eqx.field(static=True, default=1)
 
     def recursion(self, x1: Array, x2: Array | None) -> Array:

@@ -145,7 +145,7 @@ def _general(which: Activation, c: Array, q1: Array, q2: Array) -> Pair:
         return _polar_controlled(which, c, q1, q2)
     tolerance = max(TOLERANCE, 64 * float(jnp.finfo(c.dtype).eps))
     if _traced(c, q1, q2):
-        value, slope, remainder = _mehler(which, TERMS_TRACED, jnp.asarray(TERMS_TRACED), c, q1, q2)
+        value, slope, remainder = _mehler(which, TERMS_TRACED, TERMS_TRACED, c, q1, q2)
         msg = (
             f"activation={which.name!r} wants more than the {TERMS_TRACED} terms that its kernel has under jit; "
             "call the kernel outside of jit, where the number is chosen"
@@ -161,13 +161,19 @@ def _general(which: Activation, c: Array, q1: Array, q2: Array) -> Pair:
 
 
 @eqx.filter_jit
-def _mehler(which: Activation, most: int, terms: Array, c: Array, q1: Array, q2: Array) -> tuple[Array, Array, Array]:
-    """Both sums to `terms` <= `most` terms, and the largest remainder relative to E[phi^2] and E[phi'^2]."""
+def _mehler(
+    which: Activation, most: int, terms: int | Array, c: Array, q1: Array, q2: Array
+) -> tuple[Array, Array, Array]:
+    """Both sums to `terms` <= `most` terms, and the largest remainder relative to E[phi^2] and E[phi'^2].
+
+    A number that JAX does not see compiles once for all; one that it sees can be differentiated in reverse.
+    """
     # a_k = sum_i step phi(s z_i) sqrt(p(z_i)) psi_k(z_i), psi_k = h_k sqrt(p), p the normal density. psi_k oscillates
     # at no more than sqrt(k + 1/2) per unit, and so does what phi sqrt(p) has left beyond the last term, wherefore
     # the trapezoidal rule with this step is exact to the size of the remainder.
-    s = jnp.concatenate([jnp.sqrt(q1).ravel(), jnp.sqrt(q2).ravel()])
-    step = np.pi / (jnp.sqrt(terms.astype(s.dtype)) + 6)
+    roots = [jnp.where(q > 0, jnp.sqrt(jnp.where(q > 0, q, 1)), 0) for q in (q1, q2)]  # no derivative at 0
+    s = jnp.concatenate([root.ravel() for root in roots])
+    step = np.pi / (jnp.sqrt(jnp.asarray(terms, s.dtype)) + 6)
     count = int(np.ceil(_REACH * (np.sqrt(most) + 6) / np.pi))
     z = jnp.clip(step * jnp.arange(-count, count + 1, dtype=s.dtype), -_REACH, _REACH)
 
@@ -179,7 +185,7 @@ def _mehler(which: Activation, most: int, terms: Array, c: Array, q1: Array, q2:
         return jnp.concatenate([which(u), which.derivative(u)], axis=1)
 
     f = samples(z) * root(z)[:, None]
-    product = jnp.sqrt(q1) * jnp.sqrt(q2)
+    product = roots[0] * roots[1]
     rho = jnp.clip(jnp.where(product > 0, c / jnp.where(product > 0, product, 1), 0), -1, 1)
 
     def hermite(carry: tuple[Array, Array], k: Array) -> tuple[tuple[Array, Array], Array]:
@@ -193,6 +199,7 @@ def _mehler(which: Activation, most: int, terms: Array, c: Array, q1: Array, q2:
         )
         return (power * rho, value + v1 * v2 * power, slope + d1 * d2 * power, total + a**2), None
 
+    @jax.checkpoint  # in reverse the powers of a block are kept, not all of them
     def block(i: Array, carry: Any) -> Any:
         degrees = (i * TERMS[0] + jnp.arange(TERMS[0])).astype(s.dtype)
         recurrence, psi = jax.lax.scan(hermite, carry[0], degrees)

@@ -114,6 +114,9 @@ def power_series(kernel: Kernel, dim: int, terms: int | None = None) -> Series |
         >>> (np.pi * series.coefficients).round(6).tolist()  # kappa_1 + t kappa_0 of relu
         [1.0, 3.141593, 1.5, 0.0]
     """
+    if terms is not None:
+        _checks.integer("terms", terms, 1)
+    _checks.integer("dim", dim, 1)
     if terms is None:
         terms = CORNER_TERMS if _has_corner(kernel) else TERMS
     state = _state(kernel, dim, 1.0, terms)
@@ -203,7 +206,7 @@ def _two_layer(which: TwoLayerKernel, radius: float, terms: int) -> State | None
 
 
 def _layered(which: LayeredKernel, dim: int, radius: float, terms: int) -> State:
-    w, b = which.w_std**2, which.b_std**2
+    w, b = float(which.w_std) ** 2, float(which.b_std) ** 2
     nngp = _linear(w * radius**2 / dim, b, terms)
     ntk = nngp
     for _ in range(which.depth):

@@ -1,5 +1,6 @@
 """Measurement: trajectories, and what is read off them: modes, filtered parts, times."""
 
+from lfp._signature import guard as _guard
 from lfp.measure.filters import (
     along as along,
     energy_by_degree as energy_by_degree,
@@ -14,3 +15,5 @@ from lfp.measure.times import (
     time_to as time_to,
     times_to as times_to,
 )
+
+_guard(globals())

@@ -163,6 +163,7 @@ def energy_by_degree(
         msg = f"values has {len(values)} numbers; allowed: {len(x)}, one a point"
         raise _checks.InputError(msg)
     shares = _checks.shares("weights", np.full(len(x), 1 / len(x)) if weights is None else weights, len(x))
+    _checks.integer("top", top, 0)
     modes = sum(space.multiplicity(k) for k in range(top + 1))
     if modes > len(x):
         warnings.warn(f"top={top} has {modes} modes, more than {len(x)} points resolve: aliasing", stacklevel=2)

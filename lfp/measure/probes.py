@@ -268,6 +268,19 @@ def length(values: Inexact[np.ndarray, "..."], axes: int) -> Float[np.ndarray, "
     return np.sqrt((np.abs(values) ** 2).reshape(*values.shape[:axes], -1).sum(axis=-1))
 
 
+def movement(trajectory: Trajectory, problem: Problem, probe: Probe) -> float:
+    """How far the mode that moves most goes from its start, in units of what is to be learnt of it; mean of the runs.
+
+    Example:
+        >>> from lfp import Circle, sum_of_modes
+        >>> p = sum_of_modes(Circle(), 8, [1])
+        >>> round(movement(Trajectory(np.arange(2), np.stack([0 * p.y, p.y / 4])[None], p.x), p, MODES), 12)
+        0.25
+    """
+    mean = probe(trajectory, problem).mean()
+    return float(length(mean - mean[:1], 2).max())
+
+
 def sup_distance(one: Trajectory, other: Trajectory, problem: Problem, probe: Probe = MODES) -> Float[np.ndarray, " k"]:
     """sup over common steps of |difference of the mean mode curves|, relative to the start, for every mode."""
     count = min(len(one.steps), len(other.steps))

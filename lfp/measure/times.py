@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from lfp import _checks
 from lfp.measure.probes import ModeCurves
 
 FALLEN, LEARNT = 0.5, 0.2
@@ -13,7 +14,9 @@ FALLEN, LEARNT = 0.5, 0.2
 def fitted_rate(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"], lr: float) -> float | None:
     """Rate L of (1 - lr L)^s, fitted where a mode falls from 1 to .2; None where it never fell by half.
 
-    Least squares through (0, log 1): slope = sum s log|r| / sum s^2, L = (1 - exp(slope)) / lr.
+    Least squares through (0, log 1): slope = sum s log|r| / sum s^2, L = (1 - exp(slope)) / lr. None also of a mode
+    that does not decay like this, one that rises first or swings through 0: its fit has another half-life than it has,
+    or more than a half of it is left again later, by more than a factor of two and a step.
 
     Args:
         steps: steps of the optimiser, from 0.
@@ -25,6 +28,7 @@ def fitted_rate(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"], lr:
         >>> round(fitted_rate(s, 0.6**s, lr=0.5), 12)
         0.8
     """
+    _checks.positive("lr", lr)
     if size.min() > FALLEN:
         return None
     below = np.flatnonzero(size < LEARNT)
@@ -33,6 +37,11 @@ def fitted_rate(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"], lr:
     window = slice(1, max(stop, 2))
     s = steps[window].astype(float)
     slope = s @ np.log(np.maximum(size[window], np.finfo(float).tiny)) / (s @ s)
+    half, seen = np.log(FALLEN) / slope if slope < 0 else np.inf, time_to(steps, size)
+    assert seen is not None
+    after = int(np.flatnonzero(size <= FALLEN)[0])  # the look at which it is seen below a half
+    if not seen / 2 - 1 <= half <= 2 * seen + 1 or not settled(steps, size) <= 2 * steps[after] + 1:
+        return None
     return float(-np.expm1(slope) / lr)
 
 
@@ -49,7 +58,7 @@ def time_to(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"], share: 
         >>> round(time_to(s, 0.5 ** (s / 3)), 12), round(time_to(s, 0.5 ** (s / 3), 0.8), 3)
         (3.0, 0.966)
     """
-    below = np.flatnonzero(size <= share)
+    below = np.flatnonzero(size <= _checks.positive("share", share))
     if not len(below):
         return None
     i = below[0]
@@ -74,7 +83,7 @@ def settled(steps: Int[np.ndarray, " t"], size: Float[np.ndarray, " t"], share: 
         >>> settled(np.arange(6), np.array([1.0, 0.2, 0.7, 0.4, 0.3, 0.1])), settled(np.arange(1), np.ones(1))
         (3.0, nan)
     """
-    above = np.flatnonzero(size > share)
+    above = np.flatnonzero(size > _checks.positive("share", share))
     last = above[-1] if len(above) else -1
     return float(steps[last + 1]) if last + 1 < len(steps) else float("nan")
 

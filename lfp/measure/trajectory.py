@@ -1,5 +1,6 @@
 """`Trajectory`: the one result that theory and training both hand out."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -81,16 +82,46 @@ def parts(values: Complex[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 2"
 
 
 def save(path: str | Path, data: Any) -> None:
-    """Write an xarray.Dataset as netCDF, whole or not at all."""
-    write_whole(path, bytes(data.to_netcdf(engine="h5netcdf")))
+    """Write an xarray.Dataset as netCDF, whole or not at all, with a digest of its arrays as an attribute."""
+    write_whole(path, bytes(data.assign_attrs(digest=_digest(data)).to_netcdf(engine="h5netcdf")))
 
 
 def load(path: str | Path) -> Any:
-    """Read an xarray.Dataset that `save` wrote, and close the file."""
+    """Read an xarray.Dataset that `save` wrote, and close the file.
+
+    Raises:
+        InputError: a file that cannot be read, was written by an earlier lfp, or is damaged.
+    """
     import xarray as xr
 
-    with xr.open_dataset(path, engine="h5netcdf") as data:
-        return data.load()
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as stored:
+            data = stored.load()
+    except Exception as error:  # damage shows in every layer below
+        why = f"no netCDF file ({type(error).__name__})" if Path(path).exists() else "no such file"
+        msg = f"{str(path)!r} cannot be read: {why}; allowed: a file that lfp wrote (--force runs it again)"
+        raise _checks.InputError(msg) from None
+    digest = data.attrs.pop("digest", None)
+    if digest != _digest(data):
+        why = "has no digest, as those of lfp 0.1" if digest is None else "is damaged: its digest is another"
+        msg = f"{str(path)!r} {why}; allowed: a file that this lfp wrote (--force runs it again)"
+        raise _checks.InputError(msg)
+    return data
+
+
+def _digest(data: Any) -> str:
+    """SHA-256 of names, shapes, values and attributes, as they come back from a file."""
+    digest = hashlib.sha256()
+    for name in sorted(data.variables):
+        variable = data.variables[name]
+        values = np.asarray(variable.values)
+        values = np.where(np.isnan(values), np.nan, values) if values.dtype.kind == "f" else values  # one NaN of many
+        content = values.tobytes() if values.dtype.kind in "biufc" else repr(values.tolist()).encode()
+        kind = values.dtype.str if values.dtype.kind in "biufc" else "text"
+        digest.update(f"{name} {variable.dims} {values.shape} {kind} ".encode() + content)
+    for name in sorted(set(data.attrs) - {"digest"}):
+        digest.update(f"{name}={np.ravel(data.attrs[name]).tolist()!r} ".encode())
+    return digest.hexdigest()
 
 
 def log_steps(total: int, count: int) -> Int[np.ndarray, " t"]:
@@ -100,6 +131,6 @@ def log_steps(total: int, count: int) -> Int[np.ndarray, " t"]:
         >>> log_steps(100, 5).tolist()
         [0, 1, 5, 22, 100]
     """
-    _checks.integer("steps", total, 1)
-    _checks.integer("snapshots", count, 2)
+    _checks.integer("total", total, 1)
+    _checks.integer("count", count, 2)
     return np.unique(np.concatenate([[0], np.rint(np.geomspace(1, total, count - 1)).astype(int)]))

@@ -1,5 +1,6 @@
 """Networks: what is trained."""
 
+from lfp._signature import guard as _guard
 from lfp.networks.network import Wrapped as Wrapped
 from lfp.networks.pinn import value as value
 from lfp.networks.spectral_filter import (
@@ -11,3 +12,5 @@ from lfp.networks.spectral_filter import (
     shares as shares,
     wiener as wiener,
 )
+
+_guard(globals())

@@ -4,11 +4,16 @@ import math
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from lfp import _checks
 from lfp.kernels.algebra import Kernel, Mapped
 from lfp.networks.network import Params, Wrapped, kernel
+
+
+def _real(frequencies: Float[Array | np.ndarray, "count dim"]) -> Float[Array, "count dim"]:
+    return jnp.asarray(_checks.real("frequencies", frequencies))
 
 
 class FourierFeatures(Wrapped):
@@ -32,7 +37,7 @@ class FourierFeatures(Wrapped):
         (3,)
     """
 
-    frequencies: Float[Array, "count dim"] = eqx.field(converter=jnp.asarray)
+    frequencies: Float[Array, "count dim"] = eqx.field(converter=_real)
 
     def __check_init__(self) -> None:
         if self.frequencies.ndim != 2 or 0 in self.frequencies.shape:

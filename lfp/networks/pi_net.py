@@ -27,7 +27,7 @@ class PiNet(eqx.Module):
         degree: number N of factors.
         depth: number of hidden layers.
         activation: name, `Activation` or function.
-        w_std: neural-tangents' W_std, every layer.
+        w_std: neural-tangents' W_std, every layer; differentiable, as b_std.
         b_std: neural-tangents' b_std, every layer.
         alpha: output scale; larger is lazier.
 
@@ -44,16 +44,16 @@ class PiNet(eqx.Module):
     degree: int = eqx.field(static=True, default=2)
     depth: int = eqx.field(static=True, default=1)
     activation: Activation = eqx.field(static=True, converter=activation, default="relu")  # type: ignore[assignment]
-    w_std: float = eqx.field(static=True, default=2**0.5)
-    b_std: float = eqx.field(static=True, default=0.5)
+    w_std: float | Float[Array, ""] = 2**0.5
+    b_std: float | Float[Array, ""] = 0.5
     alpha: float = eqx.field(static=True, default=1.0)
 
     def __check_init__(self) -> None:
         _checks.integer("width", self.width, 2)
         _checks.integer("degree", self.degree, 1)
         _checks.integer("depth", self.depth, 1)
-        _checks.positive("w_std", self.w_std)
-        _checks.nonnegative("b_std", self.b_std)
+        _checks.unless_traced(_checks.positive, "w_std", self.w_std)
+        _checks.unless_traced(_checks.nonnegative, "b_std", self.b_std)
         _checks.positive("alpha", self.alpha)
 
     def init(self, key: PRNGKeyArray, dim: int) -> Params:

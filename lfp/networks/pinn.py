@@ -6,10 +6,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from lfp import _checks
 from lfp.kernels.algebra import DifferentialOperator
+from lfp.networks.differentiated import refuse_kinks
 from lfp.networks.network import Params, Wrapped
 
 
@@ -34,7 +36,8 @@ class Pinn(Wrapped):
         operators: the L_e, each (f, x) -> (L f)(x), with f a function of one point that gives a number.
 
     Raises:
-        InputError: no operator.
+        InputError: no operator; (by `init`) one of second order on a network whose activation has a kink; (by `apply`)
+            a number of an equation that does not exist.
 
     Example:
         >>> from lfp import TwoLayer
@@ -53,13 +56,29 @@ class Pinn(Wrapped):
 
     def init(self, key: PRNGKeyArray, dim: int) -> Params:
         """Parameters of the network, which does not see the number of the equation."""
+        refuse_kinks(self.inner, self.operators, dim - 1)
         return self.inner.init(key, dim - 1)
 
     def apply(self, params: Params, x: Float[Array, "n dim"]) -> Float[Array, " n"]:
         """L_e f at every point, alpha included; the last column of x is e."""
         f = lambda point: self.inner.apply(params, point[None])[0]  # noqa: E731
+        if not isinstance(x, Tracer):
+            self.check_points(np.asarray(x))
         sides = jnp.stack([jax.vmap(lambda point, op=op: op(f, point))(x[:, :-1]) for op in self.operators])
-        return jnp.take_along_axis(sides, jnp.rint(x[:, -1]).astype(int)[None, :], axis=0)[0]
+        last = x[:, -1]
+        number = jnp.where((last >= 0) & (jnp.rint(last) == last), last, len(self.operators)).astype(int)
+        return jnp.take_along_axis(sides, number[None, :], axis=0, mode="fill")[0]  # NaN where there is none
+
+    def check_points(self, x: Float[np.ndarray, "n dim"]) -> None:
+        """Refuse points whose last column is no number of an equation.
+
+        Raises:
+            InputError: such a point.
+        """
+        wrong = np.flatnonzero(~np.isin(x[:, -1], np.arange(len(self.operators))))
+        if len(wrong):
+            msg = f"x has {x[wrong[0], -1]:g} for the number of its equation at point {wrong[0]}; allowed: "
+            raise _checks.InputError(msg + f"0 to {len(self.operators) - 1}, as there are operators")
 
 
 def collocation(*points: Sequence[Sequence[float]] | Float[np.ndarray, "n d"]) -> Float[np.ndarray, "points columns"]:
@@ -72,8 +91,8 @@ def collocation(*points: Sequence[Sequence[float]] | Float[np.ndarray, "n d"]) -
         >>> collocation([[0.5]], [[0.0], [1.0]]).tolist()
         [[0.5, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
-    sets = [np.asarray(one, float) for one in points]
-    if len({one.shape[1:] for one in sets}) != 1 or any(one.ndim != 2 for one in sets):
+    sets = [np.asarray(_checks.finite("points", np.asarray(_checks.real("points", one))), float) for one in points]
+    if len({one.shape[1:] for one in sets}) != 1 or any(one.ndim != 2 or not one.size for one in sets):
         msg = f"points have shapes {[one.shape for one in sets]}; allowed: (n, d), all of one d"
         raise _checks.InputError(msg)
     numbers = np.repeat(np.arange(float(len(sets))), list(map(len, sets)))

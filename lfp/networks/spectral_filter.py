@@ -137,7 +137,12 @@ def wiener(signal: Float[np.ndarray, "*k"], noise: Float[np.ndarray, "*k"]) -> F
         >>> wiener(np.array([3.0, 1.0]), np.array([1.0, 1.0])).tolist()
         [0.75, 0.5]
     """
-    return signal / (signal + noise)
+    for name, power in (("signal", signal), ("noise", noise)):
+        if (power < 0).any():
+            msg = f"{name} has the power {power.min()}; allowed: 0 or more"
+            raise _checks.InputError(msg)
+    both = signal + noise
+    return np.where(both > 0, signal / np.where(both > 0, both, 1.0), 0.0)
 
 
 def filter_error(

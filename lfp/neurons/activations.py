@@ -49,6 +49,14 @@ class Activation(eqx.Module):
         """sigma'(z), elementwise, by JAX."""
         return jax.jvp(self.function, (z,), (jnp.ones_like(z),))[1]
 
+    @property
+    def has_kink(self) -> bool:
+        """Whether the slope jumps: at one of `kinks`, or at 0 where none is named."""
+        places = jnp.asarray(self.kinks or (0.0,))
+        with jax.ensure_compile_time_eval():
+            far, near = (jnp.abs(self.derivative(places + h) - self.derivative(places - h)) for h in (1e-3, 1e-4))
+            return bool(jnp.any(near > jnp.maximum(far / 2, 1e-5)))
+
     def __reduce__(self) -> Any:
         """Those of the table are pickled by name: their functions have none."""
         known = ACTIVATIONS.get(self.name)

@@ -27,12 +27,14 @@ class Pairs(eqx.Module):
         rates: eigenvalues, decreasing.
         vectors: orthonormal eigenvectors, one a column.
         residuals: |A q - L q| of every pair: an eigenvalue lies within it.
+        lowest: an upper bound on the smallest eigenvalue.
         passes: block products taken.
     """
 
     rates: Float[Array, " k"]
     vectors: Float[Array, "n k"]
     residuals: Float[Array, " k"]
+    lowest: Float[Array, ""]
     passes: int = eqx.field(static=True)
 
 
@@ -84,8 +86,9 @@ def largest_pairs(
         rates, y, residuals, top = _ritz(h, live)
         if len(rates) >= count and (residuals[:count] <= tolerance * top).all():
             vectors = sum(q @ part for q, part in zip(basis, np.split(y[:, :count], passes), strict=True))
-            found = [jnp.asarray(part, dtype) for part in (rates[:count], vectors, residuals[:count])]
-            return Pairs(found[0], found[1], found[2], passes)
+            parts = (rates[:count], vectors, residuals[:count], rates[-1])
+            top, frame, off, lowest = (jnp.asarray(part, dtype) for part in parts)
+            return Pairs(top, frame, off, lowest, passes)
         basis.append(last)
         live = np.concatenate([live, alive])
     worst = residuals[:count].max() / top

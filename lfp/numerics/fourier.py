@@ -25,7 +25,11 @@ LARGEST_CONDITION = 1e8
 def is_full_period_grid(turns: Float[np.ndarray, " n"]) -> bool:
     """Whether the points, in turns (x / P), are evenly spaced over exactly one period, end point excluded."""
     n = len(turns)
-    return n > 1 and bool(np.allclose(np.diff(turns), 1 / n, rtol=0, atol=1e-9 / n))
+    if n < 2:
+        return False
+    # the rounding of points that are many, or many periods away, as far as it is none of their spacing
+    rounding = min(4 * np.finfo(float).eps * float(np.abs(turns).max()), 1e-5 / n)
+    return bool(np.allclose(np.diff(turns), 1 / n, rtol=0, atol=max(1e-9 / n, rounding)))
 
 
 def harmonics(turns: Float[np.ndarray, " n"], modes: Int[np.ndarray, " k"]) -> Complex[np.ndarray, "n k"]:

@@ -36,6 +36,7 @@ class Adam(Law):
     b2: float = eqx.field(static=True, default=0.999)
     eps: float = eqx.field(static=True, default=1e-8)
     exact = False
+    remark = ", the kernel's behind the preconditioner 1 / |first gradient|: lr moves every weight by lr / alpha a step"
     takes_schedule = True
     takes_decay = False  # the frozen preconditioner would scale the decay as well, and optax's differs
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num
 
+from lfp import _checks
 from lfp.optimisers.law import Law
 from lfp.optimisers.schedules import whole
 
@@ -29,6 +30,10 @@ class ConjugateGradient(Law):
     rates: Float[Array, " r"] | Float[np.ndarray, " r"]
     power: Float[Array, " r"] | Float[np.ndarray, " r"]
     lr: float = eqx.field(static=True, default=1.0)  # nominal: each step finds its own
+
+    def __check_init__(self) -> None:
+        for name in ("rates", "power"):
+            _checks.concrete(name, getattr(self, name))
 
     def learned(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """1 - p_s(L)."""

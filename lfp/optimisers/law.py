@@ -34,6 +34,8 @@ class Law(eqx.Module):
 
     exact: ClassVar[bool] = True
     """Whether the law holds for every model that is linear in its parameters; if not, it is an ESTIMATE."""
+    remark: ClassVar[str] = ""
+    """What its rates and learning rates are, where they are not those of descent."""
     descends: ClassVar[bool] = False
     """Whether its steps go down the gradient of all the data, with momentum or without."""
     takes_schedule: ClassVar[bool] = False

@@ -38,7 +38,7 @@ class MiniBatch(GradientDescent):
     def __check_init__(self) -> None:
         _checks.integer("batch_size", self.batch, 1)
         _checks.integer("points", self.points, 1)
-        _checks.unless_traced(_checks.nonnegative, "largest", self.largest)
+        _checks.unless_traced(_checks.positive, "largest", self.largest)
         if self.batch > self.points and not self.replacement:
             msg = f"batch_size={self.batch} of {self.points} points; allowed: 1 to {self.points}"
             raise _checks.InputError(msg)

@@ -71,7 +71,8 @@ class RandomFeatures(Law):
     def __check_init__(self) -> None:
         _checks.integer("nodes", self.nodes, 1)
         if not isinstance(self.rates, Tracer):
-            _checks.finite("rates", np.asarray(_checks.real("rates", self.rates, 1)))
+            rates = _checks.finite("rates", np.asarray(_checks.real("rates", self.rates, 1)))
+            _checks.integer("len(rates)", len(rates), 1)
         _checks.unless_traced(_checks.nonnegative, "rho", self.rho)
 
     @property

@@ -44,9 +44,9 @@ class Scheduled(Composed):
             raise _checks.InputError(msg)
         shape = self.schedule
         if isinstance(shape, np.ndarray):
-            _checks.finite("schedule", shape)
+            _checks.finite("shape", shape)
             if not len(shape) or shape.min() < 0 or shape.max() == 0:
-                msg = f"schedule={shape.tolist()[:5]}... must have rates >= 0, one of them above 0"
+                msg = f"shape={shape.tolist()[:5]}... must have rates >= 0, one of them above 0"
                 raise _checks.InputError(msg)
 
     @property

@@ -1,5 +1,7 @@
 """Prediction: what is said before training, and whether it was right. Theories stand in the order of their layers."""
 
+from lfp._signature import guard as _guard
+
 # isort: off
 from lfp.prediction.theory import THEORIES as THEORIES, Theory as Theory
 from lfp.prediction.lfp_model import LFP as LFP
@@ -8,3 +10,5 @@ from lfp.prediction.empirical import Empirical as Empirical
 from lfp.prediction.flow import Flow as Flow
 from lfp.prediction.moving import Moving as Moving
 from lfp.prediction.fluctuations import network_spectrum as network_spectrum
+
+_guard(globals())

@@ -96,8 +96,19 @@ def kernel_at_start(network: Network, dim: int, seed: int) -> Kernel:
     return Given(partial(empirical_kernel, network, params))
 
 
+class _Summed(eqx.Module):
+    """(1 - p_s(L)) / L, of rates that are not below the rounding."""
+
+    law: Law
+    steps: Array
+    floor: Array
+
+    def __call__(self, rates: Array) -> Array:
+        some = jnp.maximum(rates, self.floor)
+        return self.law.learned(some, self.steps) / some[None, :]
+
+
 @eqx.filter_jit
 def _values(found: GramSpectrum, law: Law, steps: Array, y: Array, cross: Array) -> Array:
-    rates = jnp.maximum(found.rates, found.noise_floor)
-    gains = law.learned(rates, steps) / rates[None, :]
-    return (found.weights[None, :] * found.apply(gains, y)) @ cross.T
+    summed = _Summed(law, steps, found.noise_floor)
+    return (found.weights[None, :] * found.apply(summed, y)) @ cross.T

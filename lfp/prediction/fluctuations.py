@@ -17,7 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from lfp import _checks
 from lfp.domains.problems import Points, Problem
@@ -100,11 +100,14 @@ def fluctuations(
     x = jnp.asarray(problem.x)
     keys = jax.random.split(key, _samples(network, x))
     if isinstance(network, TwoLayer):
-        limit = as_kernel(kernel)(x, None)
-        spectra = (gram_spectrum(_of_width(network, x, limit, one), problem.weights) for one in keys)
+        limit, where = as_kernel(kernel)(x, None), jnp.asarray(steps, x.dtype)
+        weights, y = (jnp.asarray(part, limit.dtype) for part in (problem.weights, problem.y))
+        values, tops = map(np.asarray, _runs(network, x, limit, weights, y, law, where, keys))
+        _refuse_unstable(law, float(tops.max()))
     else:
-        spectra = (network_spectrum(network, problem, network.init(one, x.shape[1])) for one in keys)
-    values = np.concatenate([solve(_stable(one, law), problem, law, steps).values for one in spectra])
+        spectra = [network_spectrum(network, problem, network.init(one, x.shape[1])) for one in keys]
+        _refuse_unstable(law, max(float(one.rates.max()) for one in spectra))
+        values = np.concatenate([solve(one, problem, law, steps).values for one in spectra])
     return Trajectory(np.asarray(steps), _checks.finite("fluctuations", values), problem.x, {"kind": "fluctuations"})
 
 
@@ -112,12 +115,11 @@ class Unstable(_checks.InputError):
     """A step that is unstable for a network of finite width."""
 
 
-def _stable(spectrum: GramSpectrum, law: Law) -> GramSpectrum:
-    limit = law.largest_stable_lr(float(spectrum.rates.max()))
+def _refuse_unstable(law: Law, largest_rate: float) -> None:
+    limit = law.largest_stable_lr(largest_rate)
     if float(law.lr) >= limit:
         msg = f"lr={float(law.lr)!r} is unstable for a network of this width; allowed: below {limit:.4g}"
         raise Unstable(msg)
-    return spectrum
 
 
 def _samples(network: Network, x: Float[Array, "n d"]) -> int:
@@ -129,6 +131,26 @@ def _samples(network: Network, x: Float[Array, "n d"]) -> int:
         shapes = jax.tree.leaves(jax.eval_shape(lambda key: network.init(key, dim), jax.random.key(0)))
         count = 8 * sum(int(np.prod(leaf.shape)) for leaf in shapes)
     return int(np.clip(_WORK // (2 * n**2 * count + 20 * n**3), FEWEST, MOST))
+
+
+@eqx.filter_jit
+def _runs(
+    network: TwoLayer,
+    x: Float[Array, "n d"],
+    limit: Float[Array, "n n"],
+    weights: Float[Array, " n"],
+    y: Float[Array, " n"],
+    law: Law,
+    steps: Float[Array, " t"],
+    keys: Key[Array, " s"],
+) -> tuple[Float[Array, "s t n"], Float[Array, " s"]]:
+    """f_s of every sample, and its largest rate: one program, since a sample takes milliseconds."""
+
+    def one(key: PRNGKeyArray) -> tuple[Array, Array]:
+        found = gram_spectrum(_of_width(network, x, limit, key), weights)
+        return found.apply(eqx.Partial(law.learned, steps=steps), y), found.rates[0]
+
+    return jax.lax.map(one, keys)
 
 
 @eqx.filter_jit

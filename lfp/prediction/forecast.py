@@ -48,13 +48,15 @@ class Forecast(eqx.Module):
     Args:
         modes: quantiles .05, .5, .95 of D_sup of each mode.
         largest: the same of the largest of all modes.
-        lazy: the part of laziness alone, of the mode that it costs most.
-        rough: the part of rounding alone, likewise.
+        lazy: the part of the movement of the kernel alone, of the mode that it costs most.
+        wide: the part of the finite width, and of the operator in place of the kernel, likewise.
+        rough: the part of rounding, likewise.
     """
 
     modes: Float[np.ndarray, "k 3"]
     largest: Float[np.ndarray, "3"]
     lazy: float
+    wide: float
     rough: float = 0.0
 
     @property
@@ -131,7 +133,7 @@ def forecast(
     moved = moved / (1 + moved)  # a mode strays by no more than its start
     # the two add where they agree in sign, and partly cancel where not
     total = np.abs(width + rng.choice([-1.0, 1.0], size=(DRAWS, 1)) * moved)
-    return _summary(total, float((odds / (1 + odds)).max()), rough)
+    return _summary(total, float((odds / (1 + odds)).max()), float(np.median(width, axis=0).max()), rough)
 
 
 def forecast_of_networks(
@@ -159,7 +161,7 @@ def forecast_of_networks(
     moved = factors[:, None, None] * drifted[None]
     total = np.abs(gap[None] + moved + _drawn_rounding(rough, rng)).max(axis=1)
     total = total * np.exp(FLOOR * rng.normal(size=(DRAWS, 1)))
-    return _summary(total, (1 + law["growth"] * size) * size, rough)
+    return _summary(total, (1 + law["growth"] * size) * size, float(np.abs(gap).max()), rough)
 
 
 def _drawn_rounding(rough: Complex[np.ndarray, "t k"] | float, rng: np.random.Generator) -> Any:
@@ -179,6 +181,8 @@ def _table(calibration: dict[str, Any] | None) -> dict[str, Any]:
     return json.loads(CALIBRATION.read_text()) if calibration is None else calibration
 
 
-def _summary(drawn: Float[np.ndarray, "r k"], lazy: float, rough: Complex[np.ndarray, "t k"] | float) -> Forecast:
+def _summary(
+    drawn: Float[np.ndarray, "r k"], lazy: float, wide: float, rough: Complex[np.ndarray, "t k"] | float
+) -> Forecast:
     modes, largest = np.quantile(drawn, QUANTILES, axis=0).T, np.quantile(drawn.max(axis=1), QUANTILES)
-    return Forecast(modes, largest, lazy, float(np.abs(rough).max()))
+    return Forecast(modes, largest, lazy, wide, float(np.abs(rough).max()))

@@ -14,7 +14,7 @@ from lfp.spectra.on_points import Spectrum
 
 @eqx.filter_jit
 def _learnt(spectrum: Spectrum, law: Law, steps: jnp.ndarray, y: jnp.ndarray) -> jnp.ndarray:
-    return spectrum.apply(law.learned(spectrum.rates, steps), y)
+    return spectrum.apply(eqx.Partial(law.learned, steps=steps), y)
 
 
 def solve(spectrum: Spectrum, problem: Problem | Points, law: Law, steps: Num[np.ndarray, " t"]) -> Trajectory:
@@ -31,6 +31,7 @@ def solve(spectrum: Spectrum, problem: Problem | Points, law: Law, steps: Num[np
 
     Raises:
         InputError: steps below 0, parts of steps for which the law has no value.
+        FloatingPointError: a step that is unstable, so that the solution overflows.
 
     Example:
         >>> from lfp import Circle, GradientDescent, sum_of_modes
@@ -46,6 +47,9 @@ def solve(spectrum: Spectrum, problem: Problem | Points, law: Law, steps: Num[np
         msg = f"steps={steps.tolist()[:5]}... must be 0 or more"
         raise _checks.InputError(msg)
     values = np.asarray(_learnt(spectrum, law, jnp.asarray(steps, dtype), jnp.asarray(problem.y, dtype)))
+    if np.isnan(values).any() and (steps == np.rint(steps)).all():
+        msg = f"prediction diverged before step {steps.max():g}: it overflows {dtype}; a smaller --lr is needed"
+        raise FloatingPointError(msg)
     if np.isnan(values).any():  # half a step of a mode that changes sign at every step
         msg = f"steps={steps.tolist()[:5]}... have no solution under {type(law).__name__}; allowed: whole steps"
         raise _checks.InputError(msg)

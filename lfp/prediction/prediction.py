@@ -10,14 +10,15 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from lfp import _checks
+from lfp._signature import says_itself
 from lfp.domains.problems import Problem
-from lfp.measure.probes import MODES, Probe, sup_distance
+from lfp.measure.probes import MODES, Probe, movement, sup_distance
 from lfp.measure.trajectory import Trajectory, log_steps
 from lfp.networks.network import Network
 from lfp.optimisers.descent import GradientDescent
 from lfp.optimisers.law import Law
 from lfp.prediction.fluctuations import band_of
-from lfp.prediction.forecast import Forecast, forecast, forecast_of_networks
+from lfp.prediction.forecast import HOLDS_BELOW, Forecast, forecast, forecast_of_networks
 from lfp.prediction.rounding import rounding
 from lfp.prediction.theory import THEORIES, Ground, Theory, beside, refuse, theory_of
 from lfp.spectra.on_points import Spectrum
@@ -37,7 +38,8 @@ class Prediction(eqx.Module):
         band: sample trajectories of the theory for networks of this width; None where it costs too much.
         laziness: mean squared movement of a neuron that the theory needs by each step.
         rates: rate of each mode where the data has a symmetry.
-        forecast: the expected D_sup of each mode; None without laziness, and for parts that are no modes.
+        forecast: the expected D_sup of each mode; None without laziness, for parts that are no modes, and where the
+            theory moves none of them.
         probe: what takes theory and training apart.
     """
 
@@ -99,6 +101,7 @@ class Prediction(eqx.Module):
         return data.assign_attrs(probe=self.probe.name)
 
 
+@says_itself("network", "problem", "law")
 def predict(
     network: Network,
     problem: Problem,
@@ -159,8 +162,9 @@ def predict(
         return said
     band = band_of(plan, ground.infinite) if not chosen.of_networks and "ntk" in curves else None
     lazy = laziness(network, problem, law, plan.steps, ground.reference)
-    # the forecast is calibrated on modes
-    expected = _expected(said, band, lazy, chosen.of_networks, ground.reference) if probe.modal else None
+    # the forecast is calibrated on modes, and where nothing moves there is nothing to forecast
+    known = probe.modal and movement(said.theory, problem, probe) >= HOLDS_BELOW
+    expected = _expected(said, band, lazy, chosen.of_networks, ground.reference) if known else None
     return Prediction(plan, chosen.name, curves, band, lazy, said.rates, expected, probe)
 
 

@@ -9,12 +9,13 @@ from jaxtyping import Float
 
 from lfp import _checks
 from lfp.kernels.empirical import empirical_kernel
-from lfp.measure.probes import sup_distance
+from lfp.measure.probes import movement, sup_distance
 from lfp.measure.times import fitted_rate, time_to
 from lfp.measure.trajectory import Trajectory
 from lfp.networks.network import Network, Params
 from lfp.prediction.forecast import HOLDS_BELOW, Forecast
 from lfp.prediction.prediction import Prediction
+from lfp.prediction.remedy import advice
 from lfp.prediction.theory import THEORIES, layers
 from lfp.training.loop import Run
 from lfp.training.plan import unstack
@@ -56,7 +57,8 @@ class Report(eqx.Module):
             `standard_error` and the layers of the budget; None where there is none.
         expected: the expected D_sup, said before training; None without laziness.
         laziness: at the last step, None if not given.
-        verdict: `holds` or `fails`, from the measurement; None about other networks than those of the forecast.
+        verdict: `holds` or `fails`, from the measurement; None about other networks than those of the forecast, and
+            where nothing was learnt.
         reason: one sentence.
     """
 
@@ -89,10 +91,11 @@ class Report(eqx.Module):
         for row in self.modes:
             cells = (_cell(row[c]) for c in columns)
             lines.append("  ".join(f"{cell:>15}" for cell in cells))
+        lines.append("rates per unit of flow time (lr times step), half-lives in steps")
         return "\n".join([*lines, f"{self.verdict or 'no verdict'}: {self.reason}"])
 
 
-def compare(prediction: Prediction, training: Run | Trajectory) -> Report:
+def compare(prediction: Prediction, training: Run | Trajectory, *, remedies: bool = True) -> Report:
     """Per mode: rates and half-lives by one function on both, D_sup = sup over snapshots of |measured - predicted|.
 
     D_sup compares the means over the runs, relative to the start. Its standard error is the predicted one: the
@@ -101,9 +104,11 @@ def compare(prediction: Prediction, training: Run | Trajectory) -> Report:
     Args:
         prediction: made before the training.
         training: what `train` gave, or its trajectory; it may have ended early.
+        remedies: whether the reason of a forecast that fails says what would mend it, which costs a prediction each.
 
     Returns:
-        `Report`. It gives no verdict and no forecast if the trained networks are not those of the prediction.
+        `Report`. It gives no verdict where nothing was learnt, and neither verdict nor forecast if the trained networks
+        are not those of the prediction.
 
     Raises:
         InputError: the two were looked at on different steps or points, or are about different laws or data; a theory
@@ -127,8 +132,12 @@ def compare(prediction: Prediction, training: Run | Trajectory) -> Report:
         columns["standard_error"] = spread / np.sqrt(len(training.values))
     expected = None if others else prediction.forecast
     lazy = None if prediction.laziness is None else float(prediction.laziness[-1])
-    other = prediction.name == "lfp" and np.max(columns.get("lfp_vs_ntk", 0.0)) > HOLDS_BELOW
-    verdict, reason = _verdict(float(columns["d_sup"].max()), expected, lazy, bool(other))
+    if max(movement(one, problem, probe) for one in (prediction.theory, training)) < HOLDS_BELOW:
+        verdict, reason = None, f"nothing was learnt: no {_noun(prediction)} moved by more than {HOLDS_BELOW} of itself"
+    else:
+        verdict, reason = _verdict(float(columns["d_sup"].max()), expected, lazy)
+    if verdict and remedies and expected is not None and expected.verdict == "fails":
+        reason += f": {advice(prediction)}"
     if others:
         verdict, reason = None, f"{reason}, of {others}: the prediction speaks about others (train(prediction))"
     if not prediction.law.exact:
@@ -183,8 +192,8 @@ def _cell(value: float | str | None) -> str:
     return "-" if value is None else value if isinstance(value, str) else f"{value:.4g}"
 
 
-def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None, other: bool) -> tuple[str, str]:
-    """(verdict, reason); `other`: whether the LFP operator is not the kernel."""
+def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None) -> tuple[str, str]:
+    """(verdict, reason)."""
     verdict = "holds" if d_sup <= HOLDS_BELOW else "fails"
     reason = f"measured D_sup {d_sup:.3g} {'<=' if verdict == 'holds' else '>'} {HOLDS_BELOW}"
     if expected is None or lazy is None:
@@ -193,9 +202,8 @@ def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None, other:
     agrees = "as" if expected.verdict == verdict else f"although {expected.verdict!r} was"
     inside = "inside" if low <= d_sup <= high else "outside"
     reason += f", {agrees} forecast (expected {middle:.3g}, {inside} [{low:.3g}, {high:.3g}]; laziness {lazy:.3g})"
-    if expected.verdict == "fails":
-        remedy = "laziness too large, raise alpha or the width" if expected.lazy > HOLDS_BELOW else "raise the width"
-        if expected.rough > max(expected.lazy, HOLDS_BELOW / 2):
-            remedy = "weights move by less than their rounding, lower alpha or train in float64"
-        reason += ": the operator is not the kernel, raise sigma_b" if other else f": {remedy}"
     return verdict, reason
+
+
+def _noun(prediction: Prediction) -> str:
+    return "mode" if prediction.probe.modal else "part"

@@ -38,15 +38,20 @@ def rounding(plan: Plan, spectrum: Spectrum) -> Float[np.ndarray, "run t n"] | N
     if _LARGEST * plan.network.alpha * float(jnp.finfo(dtype).eps) / 2 * size < _SEEN * least:
         return None
     law, times = clock(plan.law, spectrum.rates, plan.steps)
-    rates, real = spectrum.rates, spectrum.rates > spectrum.noise_floor
-    inverse = jnp.where(real, 1 / jnp.where(real, rates, 1.0), 0.0)
-    share = law.learned(rates, jnp.asarray(times, rates.dtype)) * inverse[None, :]
+    rates, floor = spectrum.rates, spectrum.noise_floor
+
+    def share(rates: Array) -> Array:
+        real = rates > floor
+        inverse = jnp.where(real, 1 / jnp.where(real, rates, 1.0), 0.0)
+        return law.learned(rates, jnp.asarray(times, rates.dtype)) * inverse[None, :]
+
     sums = problem.weights[None, :] * np.asarray(spectrum.apply(share, jnp.asarray(problem.y, rates.dtype)))
     x, sums = jnp.asarray(problem.x, dtype), jnp.asarray(sums, dtype)
     errors = np.stack([np.asarray(_errors(plan.network, one, x, sums), float) for one in unstack(plan.initialise())])
     taus = [np.zeros_like(errors[:, 0])]
     for step, (before, after) in enumerate(pairwise(times), 1):
-        left = jnp.clip(law.factor(rates, jnp.asarray([after - before], rates.dtype)), -1, 1)
+        span = jnp.asarray([after - before], rates.dtype)
+        left = lambda rates, span=span: jnp.clip(law.factor(rates, span), -1, 1)  # noqa: E731
         kept = [np.asarray(spectrum.apply(left, jnp.asarray(tau, rates.dtype)))[0] for tau in taus[-1]]
         taus.append(np.stack(kept) + errors[:, step] - errors[:, step - 1])
     return np.stack(taus, axis=1)

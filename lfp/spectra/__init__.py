@@ -1,5 +1,6 @@
 """Spectra: from a kernel to rates."""
 
+from lfp._signature import guard as _guard
 from lfp.spectra.content import Content as Content
 from lfp.spectra.decay import Decay as Decay
 from lfp.spectra.on_domain import ModeRates as ModeRates, grid_rates as grid_rates
@@ -12,3 +13,5 @@ from lfp.spectra.on_points import (
     largest_rates as largest_rates,
     sobolev_rates as sobolev_rates,
 )
+
+_guard(globals())

@@ -16,6 +16,8 @@ from lfp.kernels.algebra import Kernel, refuse_asymmetric
 from lfp.kernels.blocked import Product
 from lfp.numerics.eigenpairs import largest_pairs
 from lfp.numerics.fourier import is_full_period_grid
+from lfp.numerics.krylov import Family
+from lfp.numerics.symmetric import apply_family, eigenpairs
 
 LARGEST_DENSE = 8192
 
@@ -26,8 +28,8 @@ class Spectrum(Protocol):
 
     rates: Float[Array, " r"]
 
-    def apply(self, gains: Float[Array, "t r"], u: Float[Array, " n"]) -> Float[Array, "t n"]:
-        """g(K P) u for every row of gains g(rates)."""
+    def apply(self, family: Family, u: Float[Array, " n"]) -> Float[Array, "t n"]:
+        """g_t(K P) u for every g_t of a family, rates (r,) -> (t, r)."""
         ...
 
     def coefficients(self, u: Float[Array, " n"]) -> Float[Array, " r"]:
@@ -55,10 +57,10 @@ class FourierSpectrum(eqx.Module):
     rates: Float[Array, " r"]
     n: int = eqx.field(static=True)
 
-    def apply(self, gains: Float[Array, "t r"], u: Float[Array, " n"]) -> Float[Array, "t n"]:
+    def apply(self, family: Family, u: Float[Array, " n"]) -> Float[Array, "t n"]:
         """Each frequency of u times its gain."""
         modes = jnp.fft.rfft(u)
-        return jnp.fft.irfft(gains.astype(modes.dtype) * modes[None, :], self.n, axis=-1)
+        return jnp.fft.irfft(family(self.rates).astype(modes.dtype) * modes[None, :], self.n, axis=-1)
 
     def coefficients(self, u: Float[Array, " n"]) -> Float[Array, " r"]:
         """|c_k|^2, both signs of k counted."""
@@ -85,16 +87,18 @@ class GramSpectrum(eqx.Module):
         rates: eigenvalues, decreasing, per unit of flow time; what rounding made negative is zero.
         vectors: eigenvectors, one a column.
         weights: weight of each point; they sum to 1.
+        matrix: P^(1/2) K P^(1/2), for derivatives.
     """
 
     rates: Float[Array, " n"]
     vectors: Float[Array, "n n"]
     weights: Float[Array, " n"]
+    matrix: Float[Array, "n n"]
 
-    def apply(self, gains: Float[Array, "t n"], u: Float[Array, " n"]) -> Float[Array, "t n"]:
-        """P^(-1/2) V g(rates) V^T P^(1/2) u."""
+    def apply(self, family: Family, u: Float[Array, " n"]) -> Float[Array, "t n"]:
+        """P^(-1/2) V g_t(rates) V^T P^(1/2) u: differentiable also where rates repeat, which single vectors are not."""
         root = jnp.sqrt(self.weights)
-        return (gains * (self.vectors.T @ (root * u))[None, :]) @ self.vectors.T / root[None, :]
+        return apply_family(self.matrix, self.rates, self.vectors, root * u, family) / root[None, :]
 
     def coefficients(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
         """(v . P^(1/2) u)^2."""
@@ -134,21 +138,22 @@ def gram_spectrum(gram: Num[Array | np.ndarray, "n n"], weights: Num[Array | np.
         weights = _checks.weights("weights", weights, len(gram))
     weights = jnp.asarray(weights, gram.dtype)
     root = jnp.sqrt(weights)
-    rates, vectors = jnp.linalg.eigh(root[:, None] * (gram + gram.T) / 2 * root[None, :])
-    return GramSpectrum(without_rounding(rates[::-1]), vectors[:, ::-1], weights)
+    matrix = root[:, None] * (gram + gram.T) / 2 * root[None, :]
+    rates, vectors = eigenpairs(matrix)
+    return GramSpectrum(without_rounding(rates[::-1]), vectors[:, ::-1], weights, matrix)
 
 
 def _check_gram(gram: Float[Array, "n n"]) -> None:
     """Finite and symmetric."""
-    _checks.finite("kernel", np.asarray(gram))
-    refuse_asymmetric(gram, gram)
+    _checks.finite("gram, the kernel,", np.asarray(gram))
+    refuse_asymmetric(gram, gram, "gram, the kernel,")
 
 
 def refuse_dense(n: int) -> None:
     """Refuse n points where an n x n matrix and its eigenvectors would be needed."""
     if n > LARGEST_DENSE:
         msg = (
-            f"points={n} needs {3 * 8 * n**2 / 2**30:.1f} GiB for a dense Gram matrix and its eigenvectors; "
+            f"points={n} needs {4 * 8 * n**2 / 2**30:.1f} GiB for a dense Gram matrix and its eigenvectors; "
             f"allowed: {LARGEST_DENSE}, or a subsample (--subsample)"
         )
         raise _checks.InputError(msg)
@@ -157,8 +162,7 @@ def refuse_dense(n: int) -> None:
 def data_spectrum(kernel: Kernel, data: Problem | Points) -> FourierSpectrum | GramSpectrum:
     """Rates of a kernel on data: by FFT of one row where kernel and grid are translation invariant, else by eigh.
 
-    Under jit, which hides whether a kernel is translation invariant, `GramSpectrum`; its rates are differentiable, its
-    vectors are not.
+    Under jit, which hides whether a kernel is translation invariant, `GramSpectrum`.
     """
     x = jnp.asarray(data.x)
     even = np.allclose(data.weights, 1 / len(x), rtol=1e-9)  # repeated points weigh more: no circulant matrix
@@ -181,7 +185,7 @@ def without_rounding(rates: Float[Array, " r"]) -> Float[Array, " r"]:
         return jnp.where(rates < -tolerance * rates.max(), jnp.nan, jnp.maximum(rates, 0.0))
     lowest, largest = float(rates.min()), float(rates.max())
     if lowest < -tolerance * largest:
-        msg = f"kernel has a negative rate, {lowest:.2e} beside {largest:.2e}; allowed: positive semi-definite kernels"
+        msg = f"kernel (gram) has a negative rate, {lowest:.2e} beside {largest:.2e}; allowed: semi-definite kernels"
         raise _checks.InputError(msg)
     return jnp.maximum(rates, 0.0)
 
@@ -290,7 +294,8 @@ def largest_rates(
         lambda v: root * product(root * v), n, count, key, tolerance, block=block, max_passes=max_passes, dtype=dtype
     )
     trace = jnp.sum(weights * product.diagonal())
-    return PartialSpectrum(without_rounding(pairs.rates), pairs.vectors, weights, pairs.residuals, trace, pairs.passes)
+    rates = without_rounding(jnp.append(pairs.rates, pairs.lowest))[:-1]
+    return PartialSpectrum(rates, pairs.vectors, weights, pairs.residuals, trace, pairs.passes)
 
 
 def sobolev_rates(spectrum: Spectrum) -> FourierSpectrum:

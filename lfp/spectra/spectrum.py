@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from lfp import _checks
 from lfp.domains.problems import Points, Problem
@@ -14,12 +15,12 @@ from lfp.spectra.on_points import FourierSpectrum, GramSpectrum, PartialSpectrum
 
 
 def spectrum(
-    which: Any, where: Any, modes: int | None = None
+    network: Any, where: Any, modes: int | None = None
 ) -> FourierSpectrum | GramSpectrum | PartialSpectrum | ModeRates:
     """Rates of a kernel: u' = -K P u on data, P their weights; u' = -K u on a domain, under its uniform measure.
 
     Args:
-        which: a network with a kernel at infinite width (`kernel`), a kernel, or a symmetric function
+        network: one with a kernel at infinite width (`kernel`), a kernel, or a symmetric function
             (x1, x2) -> matrix.
         where: data, as `Problem`, `Points`, or an array of points (n, d) of equal weight; or a domain: `Circle`,
             `Sphere`, `Hypercube`, `Torus`, `Euclidean`.
@@ -42,13 +43,17 @@ def spectrum(
         >>> spectrum(MLP(width=2, depth=1, b_std=0.0), Circle(), 5).above_noise.tolist()  # no odd modes but the first
         [True, True, True, False, True, False]
     """
-    found = kernel(which)
-    if isinstance(where, np.ndarray | jax.Array):
+    found = kernel(network)
+    if isinstance(where, np.ndarray | jax.Array | list | tuple):
+        where = np.asarray(_checks.real("where", where))
         if where.ndim != 2 or 0 in where.shape:
             msg = f"where has shape {where.shape}; allowed: (points, dimension), neither of them 0"
             raise _checks.InputError(msg)
-        where = Points(np.asarray(where), np.zeros(len(where)), np.full(len(where), 1 / len(where)))
+        where = Points(_checks.finite("where", where), np.zeros(len(where)), np.full(len(where), 1 / len(where)))
     if not isinstance(where, Problem | Points):
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(found)):
+            msg = f"network={type(found).__name__} is traced, and rates on a domain look at its values; allowed under "
+            raise _checks.InputError(msg + "jit and grad: data")
         return mode_rates(where, found, modes)
     if modes is None:
         return data_spectrum(found, where)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from lfp import _checks
+from lfp._signature import says_itself
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.empirical import empirical_kernel
 from lfp.measure.trajectory import Trajectory
@@ -49,6 +50,7 @@ class Planned(Protocol):
     plan: Plan
 
 
+@says_itself("network", "problem", "law")
 def train(
     network: Network | Planned,
     problem: Problem | Points | None = None,
@@ -97,10 +99,7 @@ def train(
     """
     plan = _plan(network, problem=problem, law=law, steps=steps, seeds=seeds, seed=seed, dtype=dtype)
     network, problem, law, steps, dtype = plan.network, plan.problem, plan.law, plan.steps, plan.dtype
-    points, dim = problem.x if at is None else np.asarray(at), problem.x.shape[1]
-    if points.ndim != 2 or points.shape[1] != dim:
-        msg = f"at has shape {points.shape}; allowed: (m, {dim}), as the network sees the points"
-        raise _checks.InputError(msg)
+    points = problem.x if at is None else _points("at", at, problem.x.shape[1])
     start = plan.initialise()
     x, y, p, look = (jnp.asarray(v, dtype) for v in (problem.x, problem.y, problem.weights, points))
     offset = _evaluate(network, start, x)  # f_0: with ASI zero up to rounding
@@ -112,24 +111,37 @@ def train(
         state = (state, _batch_keys(plan.seed, plan.seeds))
     values, interrupted = [jnp.zeros_like(origin)], False
     keeper = _Keeper(checkpoint_file, (network, rule, start, x, y, p, look, steps))
+    begun = 0
     if resume:
-        moved, state, values = keeper.load((moved, state), values)
-    clock = _Clock(int(steps[-1]), progress, int(steps[len(values) - 1]))
+        moved, state, values, begun = keeper.load((moved, state), values)
+    clock = _Clock(int(steps[-1]), progress, begun)
     try:
         for done, target in pairwise(steps[len(values) - 1 :]):
-            for count in clock.stretches(int(done), int(target)):
+            now = max(int(done), begun)
+            for count in clock.stretches(now, int(target)):
                 advanced = _advance(network, rule, start, moved, state, x, y[None] + offset, p, jnp.asarray(count))
                 moved, state = jax.block_until_ready(advanced)
+                now += count
+                clock.lost += keeper.save((moved, state), values, now)
             values.append(_evaluate(network, _add(start, moved), look) - origin)
             if not bool(jnp.isfinite(values[-1]).all()):
                 msg = f"training diverged before step {target}; a smaller --lr than {float(rule.lr):g} is needed"
                 raise FloatingPointError(msg)
-            keeper.save((moved, state), values)
+            clock.lost += keeper.save((moved, state), values, int(target))
     except KeyboardInterrupt:
         interrupted = True
     meta = {"kind": "training", "dtype": np.dtype(dtype).name, "law": type(law).__name__, "plan": plan.identity}
     curves = np.asarray(jnp.stack(values, axis=1), np.float64)
     return Run(Trajectory(steps[: len(values)], curves, points, meta), start, _add(start, moved), interrupted)
+
+
+def _points(name: str, values: Any, dim: int) -> Float[np.ndarray, "m d"]:
+    """Points at which to look."""
+    points = np.asarray(_checks.real(name, values))
+    if points.ndim != 2 or points.shape[1] != dim or not len(points):
+        msg = f"{name} has shape {points.shape}; allowed: (m, {dim}), m >= 1, as the network sees the points"
+        raise _checks.InputError(msg)
+    return _checks.finite(name, points)
 
 
 def _plan(network: Network | Planned, **settings: Any) -> Plan:
@@ -234,6 +246,7 @@ class _Clock:
     def __init__(self, total: int, progress: Progress | None, done: int = 0) -> None:
         self.total, self.progress, self.first = total, progress, done
         self.done, self.began, self.per_step = done, time.perf_counter(), None
+        self.lost = 0.0  # seconds of a stretch that were no steps
 
     def stretches(self, begin: int, end: int) -> Iterator[int]:
         """Numbers of steps from one snapshot to the next."""
@@ -241,10 +254,10 @@ class _Clock:
             # before the speed is known: few steps
             longest = 8 if self.per_step is None else max(1, int(SECONDS_BETWEEN_REPORTS / self.per_step))
             count = min(longest, end - begin)
-            began = time.perf_counter()
+            began, self.lost = time.perf_counter(), 0.0
             yield count
             if begin > self.first:  # the first stretch compiles
-                self.per_step = (time.perf_counter() - began) / count
+                self.per_step = max(time.perf_counter() - began - self.lost, 1e-9) / count
             begin += count
             self.done += count
             if self.progress:
@@ -261,19 +274,27 @@ class _Keeper:
     """Keeps the state of a run in a file, under an identity of all that the run depends on."""
 
     def __init__(self, path: Path | None, run: Any) -> None:
-        self.path, self.written = path, time.perf_counter()
+        self.path, self.written, self.took = path, time.perf_counter(), 0.0
         self.identity = b"" if path is None else fingerprint(run)
 
-    def save(self, state: Any, values: list[Array]) -> None:
-        """Every two seconds at most."""
-        if self.path is None or time.perf_counter() - self.written < SECONDS_BETWEEN_CHECKPOINTS:
-            return
-        checkpoint.save(self.path, [jnp.stack(values), *jax.tree.leaves(state)], self.identity)
-        self.written = time.perf_counter()
+    def save(self, state: Any, values: list[Array], done: int) -> float:
+        """The looks so far and the state after so many steps, every two seconds at most; the seconds that it took.
 
-    def load(self, state: Any, values: list[Array]) -> tuple[Params, Any, list[Array]]:
-        """(moved, state, values) of the checkpoint; as given where there is none."""
+        A tenth of the time is the most that goes into it.
+        """
+        began = time.perf_counter()
+        if self.path is None or began - self.written < SECONDS_BETWEEN_CHECKPOINTS * max(1.0, 5 * self.took):
+            return 0.0
+        arrays = [np.asarray(done), jnp.stack(values), *jax.tree.leaves(state)]
+        checkpoint.save(self.path, arrays, self.identity)
+        self.written = time.perf_counter()
+        self.took = self.written - began
+        return self.took
+
+    def load(self, state: Any, values: list[Array]) -> tuple[Params, Any, list[Array], int]:
+        """(moved, state, values, steps done) of the checkpoint; as given where there is none."""
         if self.path is None or not self.path.exists():
-            return *state, values
-        looks, *leaves = map(jnp.asarray, checkpoint.load(self.path, self.identity))
-        return *jax.tree.unflatten(jax.tree.structure(state), leaves), list(looks)
+            return *state, values, 0
+        done, looks, *leaves = checkpoint.load(self.path, self.identity)
+        moved, state = jax.tree.unflatten(jax.tree.structure(state), map(jnp.asarray, leaves))
+        return moved, state, list(jnp.asarray(looks)), int(done)

@@ -3,19 +3,28 @@
 import hashlib
 import re
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from lfp import _checks
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.empirical import cast
 from lfp.networks.network import Network, Params
 from lfp.optimisers.law import Law
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A network that does not take every point."""
+
+    def check_points(self, x: Float[np.ndarray, "n d"]) -> None:
+        """Refuse points that it has no value for."""
+        ...
 
 
 class Plan(eqx.Module):
@@ -46,6 +55,9 @@ class Plan(eqx.Module):
     def __check_init__(self) -> None:
         """Refuse what cannot be trained."""
         _checks.integer("seeds", self.seeds, 1)
+        _checks.integer("seed", self.seed, 0)
+        if isinstance(self.network, Choosy):
+            self.network.check_points(self.problem.x)
         steps = self.steps
         if steps.ndim != 1 or not len(steps) or steps[0] != 0 or not (np.diff(steps) > 0).all():
             msg = f"steps={steps.tolist()[:5]}... must start at 0 and increase"
@@ -102,7 +114,8 @@ def initialise(network: Network, dim: int, seeds: int, seed: int = 0, dtype: Any
         >>> a.shape, w.shape, b.dtype
         ((3, 4), (3, 2, 4), dtype('float32'))
     """
-    _checks.integer("seeds", seeds, 1)
+    for name, value, least in (("seeds", seeds, 1), ("seed", seed, 0), ("dim", dim, 1)):
+        _checks.integer(name, value, least)
     keys = jax.random.split(jax.random.key(seed), seeds)
     params = jax.vmap(lambda key: network.init(key, dim))(keys)
     return cast(params, dtype)

@@ -67,7 +67,7 @@ def test_the_word_of_what_is_being_done(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("lfp spectrum: loading ...")
     assert json.loads(done.stdout[: done.stdout.rindex("loaded")])["schema"] == 1
-    done = process("spectrum", *where, "--modes", "9")
+    done = process("spectrum", *where[:-1], str(tmp_path / "other"), "--modes", "9")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "modes=9" in done.stderr

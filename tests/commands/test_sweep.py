@@ -2,11 +2,14 @@
 
 import fcntl
 import json
+import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lfp import InputError
+from lfp.commands import overlay
 from lfp.commands.options import Overlay
 from lfp.commands.sweep import run, slope_errors, slopes
 
@@ -33,14 +36,31 @@ def test_every_combination_is_run_once(tmp_path):
     assert sum("there already" in line for line in said) == 1
 
 
-def test_what_another_process_has_is_left_to_it(tmp_path):
-    """A lock is enough; it counts as missing."""
+def test_what_another_process_has_is_taken_up_when_it_dies(tmp_path):
+    """It is said once, waited for, and run when the other ends without a result."""
+    (tmp_path / "width=16").mkdir()
     said = []
-    with (tmp_path / ".width=16.lock").open("w") as file:
+    with (tmp_path / "width=16" / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        found = run(SMALL, ["width=16"], tmp_path, force=True, say=said.append)
-    assert found["missing"] == 1
-    assert said == ["1/1 width=16: another process has it"]
+
+        def say(line):
+            said.append(line)
+            if "another process has it" in line:
+                threading.Timer(1.5, lambda: fcntl.flock(file, fcntl.LOCK_UN)).start()
+
+        found = run(SMALL, ["width=16"], tmp_path, force=True, say=say)
+    assert found["missing"] == 0
+    assert said.count("1/1 width=16: another process has it") == 1
+
+
+def test_a_sweep_takes_no_other_run_s_folder(tmp_path):
+    """Refused without force; a damaged point of its own is run again."""
+    overlay.run(replace(SMALL, width=16, alpha=3.0), tmp_path / "s" / "width=16", say=lambda _: None)
+    with pytest.raises(InputError, match="not a run of this configuration"):
+        run(SMALL, ["width=16"], tmp_path / "s", say=lambda _: None)
+    run(SMALL, ["width=16"], tmp_path / "s", force=True, say=lambda _: None)
+    (tmp_path / "s" / "width=16" / "result.json").write_text("[]")
+    assert run(SMALL, ["width=16"], tmp_path / "s", say=lambda _: None)["missing"] == 0
 
 
 def test_slopes_are_those_of_the_law():

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lfp import Circle, InputError, Line, problem, scan_line, sum_of_modes
-from lfp.domains import merge, read_csv
+from lfp.domains import merge, read_csv, read_image
 from lfp.domains.named import domain
 
 
@@ -54,15 +55,15 @@ def test_csv_with_and_without_header(tmp_path):
     """A header, a byte-order mark and blank lines are passed over."""
     path = tmp_path / "data.csv"
     path.write_text("\ufeffx,y\n0,1\n\n0.5,2\n", encoding="utf-8")
-    np.testing.assert_array_equal(read_csv(path), [[0, 1], [0.5, 2]])
+    np.testing.assert_array_equal(read_csv(path).values, [[0, 1], [0.5, 2]])
     path.write_text("0,1\n0.5,2\n")
-    np.testing.assert_array_equal(read_csv(path), [[0, 1], [0.5, 2]])
+    np.testing.assert_array_equal(read_csv(path).values, [[0, 1], [0.5, 2]])
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("x\n1\n2\n", "columns"),
+        ("x,y\n1\n2\n", "columns"),
         ("x,y\n1,2\n1,2,3\n", "columns"),
         ("x,y\n", "rows"),
         ("x,y\n1,2\n3,oops\n", "data row 2 is '3,oops'"),
@@ -78,6 +79,42 @@ def test_bad_files(tmp_path, content, message):
         read_csv(path)
 
 
+@pytest.mark.parametrize("first", ["", "NA", "-", "null", "2020_11", "0x1"])
+def test_a_gap_in_the_first_row_is_no_header(tmp_path, first):
+    """The row was lost; 2020_11 was 202011."""
+    path = tmp_path / "gap.csv"
+    path.write_text(f"{first},1\n2,3\n4,5\n")
+    with pytest.raises(InputError, match=f"data row 1 is '{first},1'; allowed: numbers"):
+        read_csv(path)
+    path.write_text(f"x,y\n0,1\n2,{first}\n")
+    with pytest.raises(InputError, match="data row 2"):
+        read_csv(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "y"),
+    [
+        ("x1,x2,y\n1,2,3\n4,5,6\n", [[1, 2], [4, 5]], [3, 6]),
+        ("y,x1,x2\n3,1,2\n6,4,5\n", [[1, 2], [4, 5]], [3, 6]),
+        ("1,2,3\n4,5,6\n", [[1, 2], [4, 5]], [3, 6]),
+        ("row,pixel,brightness\n1,2,3\n4,5,6\n", [[1, 2], [4, 5]], [3, 6]),
+        ("x1,x2\n1,2\n4,5\n", [[1, 2], [4, 5]], None),
+        ("1\n4\n", [[1], [4]], None),
+    ],
+)
+def test_one_rule_for_the_target(tmp_path, text, x, y):
+    """The column y; the last without a header; none where a header names no y."""
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    table = read_csv(path)
+    assert table.coordinates.tolist() == x
+    if y is None:
+        with pytest.raises(InputError, match="allowed: coordinates and a target, in the column y"):
+            table.with_target()
+    else:
+        assert table.with_target()[1].tolist() == y
+
+
 def test_unreadable_files(tmp_path):
     """A missing file, a folder and a picture."""
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff\xfe\x00")
@@ -89,7 +126,7 @@ def test_unreadable_files(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((8, [4]), r"points=8 is too few for mode 4 \(aliasing\); allowed: at least 9"),
+        ((8, [4]), r"points=8 is too few for modes=4 \(aliasing\); allowed: at least 9"),
         ((8, [1, 1]), "twice"),
         ((8, [-1]), "whole numbers >= 0"),
         ((8, [1, 2], [1.0, 2.0, 3.0]), "amplitudes has 3 values for 2 modes"),
@@ -129,4 +166,86 @@ def test_problem_survives_the_csv(tmp_path):
     """Written and read again, bit for bit."""
     p = scan_line(n=16)
     p.to_csv(tmp_path / "china.csv")
-    np.testing.assert_array_equal(read_csv(tmp_path / "china.csv"), np.stack([p.t, p.y], axis=1))
+    np.testing.assert_array_equal(read_csv(tmp_path / "china.csv").values, np.stack([p.t, p.y], axis=1))
+
+
+@pytest.mark.parametrize("t", [np.arange(0.0, 360, 5), np.linspace(0, 4 * np.pi, 9), [0.0, 7.0]])
+def test_points_beyond_the_circle_are_refused(t):
+    """Degrees were read as radians."""
+    with pytest.raises(InputError, match=r"beyond one period of the circle; .*radians"):
+        problem(Circle(), t, np.zeros(len(t)), [1])
+    turned = np.deg2rad(np.arange(0, 360, 30.0)) - 3
+    assert len(problem(Circle(), turned + 100 * 2 * np.pi, np.sin(turned), [1]).t) == 12
+
+
+def test_points_beyond_the_line_are_refused():
+    """The line is [-1, 1) unless it says otherwise."""
+    t = np.linspace(0.0, 10.0, 9)
+    with pytest.raises(InputError, match=r"beyond one period of the line; .*Line\.over"):
+        problem(Line(), t, t, [1])
+    assert problem(Line.over(t), t, t, [1]).domain.high > 10
+
+
+def _saved(folder, kind, levels):
+    """One picture of levels from 0 to 1, as a file of a kind."""
+    whole = np.rint(255 * levels).astype(np.uint8)
+    path = folder / f"{kind}.{'tif' if kind in ('32 bit', '32 bit unsigned', 'float') else 'png'}"
+    if kind == "16 bit":
+        Image.fromarray(np.rint(65535 * levels).astype(np.uint16)).save(path)
+    elif kind == "32 bit":
+        Image.fromarray(np.rint((2**31 - 1) * levels).astype(np.int32)).save(path)
+    elif kind == "32 bit unsigned":
+        whole = np.rint((2**32 - 1) * levels).astype(np.uint32)
+        Image.fromarray(whole.view(np.int32)).save(path)
+        entry = b"\x53\x01\x03\x00\x01\x00\x00\x00"  # tag 339, the kind of numbers: signed is 2
+        content = path.read_bytes()
+        assert content.count(entry + b"\x02") == 1
+        path.write_bytes(content.replace(entry + b"\x02", entry + b"\x01"))
+    elif kind == "float":
+        Image.fromarray(levels.astype(np.float32)).save(path)
+    elif kind == "palette":
+        Image.fromarray(whole).convert("P").save(path)
+    elif kind == "alpha":
+        ink = np.zeros((*levels.shape, 4), np.uint8)
+        ink[..., 3] = 255 - whole  # black ink on nothing
+        Image.fromarray(ink).save(path)
+    elif kind == "1 bit":
+        Image.fromarray(levels > 0.5).save(path)
+    else:
+        Image.fromarray(whole).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "off"),
+    [
+        ("16 bit", 1e-5),
+        ("32 bit", 1e-6),
+        ("32 bit unsigned", 1e-6),
+        ("float", 1e-6),
+        ("palette", 4e-3),
+        ("alpha", 4e-3),
+        ("8 bit", 4e-3),
+    ],
+)
+def test_one_picture_in_every_format(tmp_path, kind, off):
+    """A 16-bit picture spanned 254, one of floats .004; alpha was left out."""
+    levels = np.random.default_rng(0).uniform(size=(12, 12))
+    found = read_image(_saved(tmp_path, kind, levels), 12)
+    np.testing.assert_allclose(found, levels - levels.mean(), atol=off)
+
+
+def test_a_picture_of_one_bit(tmp_path):
+    """Black and white."""
+    levels = (np.random.default_rng(0).uniform(size=(12, 12)) > 0.5).astype(float)
+    np.testing.assert_allclose(read_image(_saved(tmp_path, "1 bit", levels), 12), levels - levels.mean(), atol=1e-6)
+
+
+def test_a_picture_stands_upright(tmp_path):
+    """EXIF orientation 6: the camera was turned by a quarter."""
+    levels = np.linspace(0, 1, 36).reshape(6, 6)
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.rint(255 * levels).astype(np.uint8)).save(tmp_path / "turned.png", exif=exif)
+    turned = np.rot90(levels, -1)
+    np.testing.assert_allclose(read_image(tmp_path / "turned.png", 6), turned - turned.mean(), atol=4e-3)

@@ -216,7 +216,7 @@ def test_no_true_error_is_above_its_statement():
         ({"y": np.full(12, np.nan)}, "y has 12 values that are not finite"),
         ({"times": np.array([1.0, 0.5])}, "must increase"),
         ({"times": np.array([-1.0, 0.5])}, "must increase from 0"),
-        ({"times": np.array([np.nan])}, "must increase"),
+        ({"times": np.array([np.nan])}, "times has 1 values that are not finite"),
         ({"treatment": "instnat"}, "did you mean 'instant'"),
         ({"weights": np.zeros(12)}, "weights of shape"),
         ({"y": Y[:3], "x": X1[:1], "treatment": "instant"}, r"must be \(n, d\) and \(n,\)"),

@@ -330,8 +330,8 @@ def test_gauss_newton_has_no_order():
     [
         (lambda: HeavyBall(0.1, 1.0), "mu=1.0"),
         (lambda: Nesterov(-1.0, 0.9), "lr=-1.0"),
-        (lambda: Scheduled(GradientDescent(1.0), np.zeros(3)), "schedule="),
-        (lambda: Scheduled(GradientDescent(1.0), np.array([1.0, np.nan])), "schedule"),
+        (lambda: Scheduled(GradientDescent(1.0), np.zeros(3)), "shape="),
+        (lambda: Scheduled(GradientDescent(1.0), np.array([1.0, np.nan])), "shape"),
         (lambda: WeightDecay(GradientDescent(1.0), -1.0), "decay=-1.0"),
         (lambda: Ridge(-1.0), "rho=-1.0"),
         (lambda: RandomFeatures(0, 1.0, np.ones(2)), "nodes=0"),

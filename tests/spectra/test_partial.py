@@ -80,7 +80,7 @@ def test_network_rates_tend_to_the_analytic_ones_as_the_root_of_the_width():
     "weights", [np.full(N, 1.0), np.full(3, 1 / 3), np.where(np.arange(N) == 0, 0, 1 / (N - 1)), np.full(N, np.nan)]
 )
 def test_bad_weights_are_refused(weights):
-    with pytest.raises(InputError, match="weights of shape"):
+    with pytest.raises(InputError, match="weights "):
         largest_rates(kernel_product(arc_cosine_ntk, X), 2, KEY, weights)
 
 
