@@ -93,9 +93,7 @@ def held(out: str | Path, *, shared: bool = False, keep: bool = True) -> Iterato
     if folder in _holding:
         yield Path(out)
         return
-    if folder.exists() and not folder.is_dir():
-        msg = f"out={str(out)!r} is a file; allowed: a folder"
-        raise _checks.InputError(msg)
+    _refuse_file(folder, out)
     made = _make(folder)
     try:
         with _locked(folder, shared):
@@ -114,6 +112,12 @@ def held(out: str | Path, *, shared: bool = False, keep: bool = True) -> Iterato
         for empty in reversed(made):
             with contextlib.suppress(OSError):
                 empty.rmdir()
+
+
+def _refuse_file(folder: Path, out: str | Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        msg = f"out={str(out)!r} is a file; allowed: a folder"
+        raise _checks.InputError(msg)
 
 
 def _make(folder: Path) -> list[Path]:
@@ -209,9 +213,7 @@ def claim(out: str | Path, settings: dict[str, Any], *, force: bool = False, res
 def refuse_taken(out: str | Path, settings: dict[str, Any], *, force: bool = False) -> None:
     """Refuse a folder that `claim` would refuse, before work that takes long."""
     folder = Path(out)
-    if folder.exists() and not folder.is_dir():
-        msg = f"out={str(out)!r} is a file; allowed: a folder"
-        raise _checks.InputError(msg)
+    _refuse_file(folder, out)
     taken = folder.is_dir() and any(path.name != LOCK and not path.name.endswith(PARTIAL) for path in folder.iterdir())
     if taken and not force and settings_of(folder) != plain(settings):
         msg = f"out={str(out)!r} exists and is not a run of this configuration; allowed: another folder, or --force"

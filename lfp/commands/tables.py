@@ -87,7 +87,11 @@ def show_overlay(result: dict[str, Any], out: Path) -> None:
         "d_sup": "D_sup",
         "standard_error": "standard\nerror",
     }
-    table = _table(columns.values(), "predicted and measured, per mode", justify="right")
+    table = _table(
+        columns.values(),
+        "predicted and measured, per mode: rates per unit of flow time, half-lives in steps",
+        justify="right",
+    )
     for row in result["modes"]:
         table.add_row(str(row["mode"]), *("-" if row[k] is None else f"{row[k]:.4g}" for k in [*columns][1:]))
     end = f"kernel drift {result['kernel_drift']:.2g}; {result['seconds']:.0f} s; results in {out}/"
