@@ -7,14 +7,14 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-# Oldest and newest JAX of the declared range; the newest that Python 3.11 runs is the pinned one.
-JAX_OLDEST := 0.6.2
+# Newest JAX of the declared range; the newest that Python 3.11 runs is the pinned one. The oldest is in .venv-lowest.
 JAX_NEWEST := 0.12.0.1
 PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[23].*/bin/python3) $(PYTHON); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p; done))
 JAX_TESTS := $(addprefix tests/kernels/test_,neural_tangents.py analytic.py empirical.py)
+LOWEST_TESTS := tests/test_package.py $(addprefix tests/,kernels equation commands)
 
-.PHONY: demo test test-slow test-jax smoke shift falsify fuzz-api docs notebooks lint format coverage env clean
+.PHONY: demo test test-slow test-jax test-lowest smoke shift falsify fuzz fuzz-api kills docs notebooks lint format coverage env clean
 
 demo: env
 	$(BIN)/lfp overlay --out demo
@@ -41,6 +41,14 @@ falsify: env
 fuzz-api: env
 	$(BIN)/python -m tests.fuzz $(or $(SEED),1)
 
+# Two thousand command lines, five hundred files, a hundred processes, and every option where it may not apply: make fuzz SEED=2
+fuzz: env
+	$(BIN)/python -m tests.fuzz.commands $(or $(SEED),1)
+
+# Kills, damaged files, races, signals, full disks, 100 points of a sweep, at most 20 minutes on two cores: make kills SEED=2
+kills: env
+	$(BIN)/python -m tests.kills $(or $(SEED),1)
+
 docs: .venv/docs-stamp
 	$(BIN)/mkdocs build --strict --quiet --site-dir site
 
@@ -48,8 +56,13 @@ docs: .venv/docs-stamp
 notebooks: .venv/docs-stamp
 	printf '%s\n' notebooks/*.ipynb | xargs -P 2 -n 1 $(BIN)/jupyter-execute --timeout 600
 
-test-jax: env
-	@$(MAKE) --no-print-directory test-jax-$(JAX_OLDEST) JAX_PYTHON=$(PYTHON)
+# Kernels, solvers and commands on the lowest versions that pyproject.toml declares.
+test-lowest: .venv-lowest/stamp
+	.venv-lowest/bin/pytest $(PYTEST_ARGS) $(LOWEST_TESTS)
+
+test-jax: .venv-lowest/stamp
+	@echo "the lowest JAX:"
+	.venv-lowest/bin/pytest -q -m "" $(JAX_TESTS)
 	@$(if $(PYTHON_NEWER),$(MAKE) --no-print-directory test-jax-$(JAX_NEWEST) JAX_PYTHON=$(PYTHON_NEWER),\
 		echo "JAX $(JAX_NEWEST) wants Python 3.12 and none was found: the pinned JAX instead" && $(BIN)/pytest -q -m "" $(JAX_TESTS))
 
@@ -87,11 +100,17 @@ env: .venv/stamp
 .venv-jax-%/stamp: pyproject.toml .venv/stamp
 	@echo "building .venv-jax-$*"
 	@$(UV) venv --quiet --clear --no-python-downloads --python $(JAX_PYTHON) $(@D)
-	@$(UV) pip install --quiet --python $(@D)/bin/python --group dev -e . jax==$*
+	@$(UV) pip install --quiet --python $(@D)/bin/python --group test -e . jax==$*
+	@touch $@
+
+.venv-lowest/stamp: pyproject.toml .venv/stamp
+	@echo "building .venv-lowest"
+	@$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --resolution lowest-direct --group test -e .
 	@touch $@
 
 .PRECIOUS: .venv-jax-%/stamp
 
 clean:
-	rm -rf .venv .venv-jax-* .pytest_cache .ruff_cache .import_linter_cache .coverage htmlcov demo site
+	rm -rf .venv .venv-jax-* .venv-lowest .pytest_cache .ruff_cache .import_linter_cache .coverage htmlcov demo site
 	find . -name __pycache__ -prune -exec rm -rf {} +

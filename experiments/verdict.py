@@ -69,14 +69,16 @@ def build(c: Config) -> tuple[Problem, lfp.TwoLayer | lfp.MLP]:
     return problem, lfp.MLP(c.width, c.depth, c.activation, alpha=c.alpha)
 
 
-def measure(c: Config) -> dict:
-    """Predict, train, compare."""
+def measure(c: Config) -> dict | None:
+    """Predict, train, compare; None where no mode moves by as much as is judged, so that nothing is forecast."""
     began = time.perf_counter()
     problem, network = build(c)
     rates = lfp.spectrum(network, problem)
     law = lfp.GradientDescent(c.relative_lr / float(rates.rates.max()))
     looks, ensemble = lfp.log_steps(c.steps, 50), {"seeds": SEEDS, "seed": c.seed}
     prediction = lfp.predict(network, problem, law, looks, infinite=rates, **ensemble)
+    if prediction.forecast is None:
+        return None
     training = lfp.train(network, problem, law, looks, **ensemble).trajectory
     report = lfp.compare(prediction, training, remedies=False)
     spread = probe(prediction.band, problem).spread()
@@ -106,6 +108,9 @@ def run(seed: int = 0, count: int = 60, part: int = 0, parts: int = 1, out: Path
         if i % parts != part or path.exists():
             continue
         result = measure(c)
+        if result is None:
+            print(i, c, "nothing to forecast", flush=True)
+            continue
         path.write_text(json.dumps(result))
         jax.clear_caches()
         print(i, c, f"measured {result['d_sup']:.3g}, expected", np.round(result["largest"], 4), flush=True)

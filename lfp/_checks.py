@@ -50,6 +50,17 @@ def number(name: str, value: Any) -> Any:
     return value
 
 
+def within(name: str, value: Any, least: float, most: float) -> Any:
+    """Return a number from `least` to `most`; a whole one where `least` is."""
+    if isinstance(least, int):
+        integer(name, value, None)
+    if not (is_number(value) and least <= value <= most):
+        kind = "a whole number" if isinstance(least, int) else "a number"
+        msg = f"{name}={value!r} is beyond its limits; allowed: {kind} from {least:g} to {most:g}"
+        raise InputError(msg)
+    return value
+
+
 def positive(name: str, value: Any) -> Any:
     """Return `value` if it is finite and above zero."""
     if not (is_number(value) and math.isfinite(value) and value > 0):

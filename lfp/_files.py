@@ -21,6 +21,28 @@ from typing import Any
 from lfp import _checks
 
 PARTIAL, LOCK = ".partial", ".lock"
+LARGEST_INPUT, DEEPEST = 2**30, 100
+"""Bytes of a file that a user names; folders above the folder of a run."""
+
+
+def read_input(name: str, path: str | Path) -> bytes:
+    """What is in a file that a user names: a plain one of at most 1 GiB.
+
+    Raises:
+        InputError: none such, a folder, pipe or device, one too large or that may not be read; `name` is the argument.
+    """
+    try:
+        where = Path(path)
+        if where.exists() and not where.is_file():
+            msg = f"{name}={str(path)!r} is no plain file; allowed: one, no folder, pipe or device"
+            raise _checks.InputError(msg)
+        if where.stat().st_size > LARGEST_INPUT:
+            msg = f"{name}={str(path)!r} has {where.stat().st_size} bytes; allowed: at most {LARGEST_INPUT}"
+            raise _checks.InputError(msg)
+        return where.read_bytes()
+    except OSError as error:
+        msg = f"{name}={str(path)!r} cannot be read: {error.strerror or error}; allowed: a file"
+        raise _checks.InputError(msg) from None
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
@@ -40,6 +62,10 @@ def write_whole(path: str | Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+class Damaged(_checks.InputError):
+    """A stored file that is damaged, or of another run."""
+
+
 def _open_plainly(path: Path, flags: int) -> int:
     """A file of our own, never what a link leads to."""
     return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | flags, 0o666)
@@ -47,28 +73,33 @@ def _open_plainly(path: Path, flags: int) -> int:
 
 FORMATS = (".png", ".svg")
 PICTURES = ("overlay", "heatmap", "snapshots", "profiles", "spectrum", "sweep", "budget", "experiment")
-CHECKPOINT = "checkpoint"
+CHECKPOINT, CONFIG, RESULT = "checkpoint", "config.json", "result.json"
 SCHEMA = 1
 """Of result.json: it grows when a key goes or changes its meaning."""
-OURS = {CHECKPOINT, "config.json", "result.json", "theory.nc", "curves.nc", *(p + f for p in PICTURES for f in FORMATS)}
+OURS = {CHECKPOINT, CONFIG, RESULT, "theory.nc", "curves.nc", *(p + f for p in PICTURES for f in FORMATS)}
 
 
 def environment() -> dict[str, Any]:
     """Versions, device and draws that a result depends on."""
     import platform
-    from importlib.metadata import PackageNotFoundError, version
 
     import jax
 
     versions: dict[str, Any] = {"device": str(jax.devices()[0].device_kind), "python": platform.python_version()}
     names = ("jax_threefry_partitionable", "jax_default_prng_impl")
     versions["draws"] = {name: getattr(jax.config, name) for name in names}
-    for package in ("lfp", "jax", "jaxlib", "neural-tangents", "optax", "numpy"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "unknown"
-    return versions
+    packages = ("jax", "jaxlib", "neural-tangents", "optax", "numpy")
+    return {**versions, "lfp": version_of("lfp-jax"), **{package: version_of(package) for package in packages}}
+
+
+def version_of(distribution: str) -> str:
+    """The version that is installed, `unknown` where there is none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 _holding: set[Path] = set()
@@ -115,6 +146,9 @@ def held(out: str | Path, *, shared: bool = False, keep: bool = True) -> Iterato
 
 
 def _refuse_file(folder: Path, out: str | Path) -> None:
+    if len(folder.parts) > DEEPEST:
+        msg = f"out={str(out)!r} lies in {len(folder.parts)} folders; allowed: at most {DEEPEST}"
+        raise _checks.InputError(msg)
     if folder.exists() and not folder.is_dir():
         msg = f"out={str(out)!r} is a file; allowed: a folder"
         raise _checks.InputError(msg)
@@ -163,6 +197,7 @@ def _locked(folder: Path, shared: bool) -> Iterator[None]:
             finally:
                 with contextlib.suppress(OSError):  # others share it: the last of them removes it
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _remove_halves(folder)
                     path.unlink(missing_ok=True)
             return
 
@@ -176,10 +211,21 @@ class Held(_checks.InputError):
 
 
 def remove_ours(folder: Path, kept: frozenset[str] = frozenset()) -> None:
-    """Remove the files of a run, and never anything else."""
-    for path in folder.iterdir():
-        half = path.name.endswith(PARTIAL) and any(path.name.startswith(f"{name}.") for name in OURS)
-        if half or path.name in OURS - kept:
+    """Remove the files of a run, and never anything else.
+
+    The result goes first and the settings last: a kill in between leaves a run without a result, never files of none.
+    """
+    _remove_halves(folder)
+    order = {RESULT: 0, CONFIG: 2}
+    for path in sorted(folder.iterdir(), key=lambda path: order.get(path.name, 1)):
+        if path.name in OURS - kept:
+            path.unlink(missing_ok=True)
+
+
+def _remove_halves(folder: Path) -> None:
+    """Remove what a process that was killed had half written."""
+    for path in folder.glob(f"*{PARTIAL}"):
+        if any(path.name.startswith(f"{name}.") for name in OURS):
             path.unlink(missing_ok=True)
 
 
@@ -199,14 +245,14 @@ def claim(out: str | Path, settings: dict[str, Any], *, force: bool = False, res
     refuse_taken(out, settings, force=force)
     folder, around = Path(out), environment()
     going_on = resume and settings_of(folder) == plain(settings)
-    drawn = _config(folder).get("environment", {}).get("draws", around["draws"])
-    if going_on and (folder / CHECKPOINT).exists() and drawn != around["draws"]:
+    if going_on and (folder / CHECKPOINT).exists() and not same_draws(folder, around):
+        drawn = _config(folder)["environment"]["draws"]
         msg = f"resume=True, and random numbers were drawn with {drawn}; allowed: the same, now {around['draws']}"
         raise _checks.InputError(msg)
     folder.mkdir(parents=True, exist_ok=True)
-    remove_ours(folder, frozenset({CHECKPOINT} if going_on else ()))
+    remove_ours(folder, frozenset({CONFIG, CHECKPOINT} if going_on else {CONFIG}))  # replaced, never gone
     _claimed.add(folder.absolute())
-    write_json(folder / "config.json", {"settings": settings, "environment": around, "inputs": _inputs(settings)})
+    write_json(folder / CONFIG, {"settings": settings, "environment": around, "inputs": _inputs(settings)})
     return folder
 
 
@@ -215,7 +261,11 @@ def refuse_taken(out: str | Path, settings: dict[str, Any], *, force: bool = Fal
     folder = Path(out)
     _refuse_file(folder, out)
     taken = folder.is_dir() and any(path.name != LOCK and not path.name.endswith(PARTIAL) for path in folder.iterdir())
-    if taken and not force and settings_of(folder) != plain(settings):
+    if not taken or force:
+        return
+    if damaged(folder):
+        read_json(folder / CONFIG)  # says how
+    if settings_of(folder) != plain(settings):
         msg = f"out={str(out)!r} exists and is not a run of this configuration; allowed: another folder, or --force"
         raise _checks.InputError(msg)
 
@@ -247,17 +297,34 @@ def finished(out: str | Path, settings: dict[str, Any]) -> dict[str, Any] | None
     folder = Path(out)
     config = _config(folder)
     same = config.get("settings") == plain(settings) and config.get("inputs") == _inputs(settings)
-    version = config.get("environment", {}).get("lfp")
-    if not same or not (folder / "result.json").exists() or version != environment()["lfp"]:
+    around = environment()
+    same = same and config["environment"].get("lfp") == around["lfp"] and same_draws(folder, around)
+    if not same or not (folder / RESULT).exists():
         return None
-    result = read_json(folder / "result.json")
+    try:
+        result = read_result(folder)
+    except Damaged:
+        if (folder / RESULT).exists():
+            raise
+        return None  # another process took it away just now
     return None if result.get("interrupted") else result
+
+
+def same_draws(folder: Path, around: dict[str, Any]) -> bool:
+    """Whether the random numbers of an earlier run are those that are drawn now; so where nothing is known."""
+    return _config(folder).get("environment", {}).get("draws", around["draws"]) == around["draws"]
+
+
+def identity(settings: Any) -> str:
+    """SHA-256 of settings, which the files of a run carry: one of another run is not taken for one of theirs."""
+    return hashlib.sha256(json.dumps(plain(settings), sort_keys=True).encode()).hexdigest()
 
 
 def _inputs(settings: dict[str, Any]) -> dict[str, str]:
     """Digests of the files that settings name: another content is another run."""
     named = {name: Path(str(settings[name])) for name in ("data", "test", "image") if settings.get(name)}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items() if path.is_file()}
+    files = {name: path for name, path in named.items() if path.is_file()}
+    return {name: hashlib.sha256(read_input(name, path)).hexdigest() for name, path in files.items()}
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -266,25 +333,45 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         InputError: a file that cannot be read or holds something else: it is named.
     """
+    content, why = None, "is damaged"
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        msg = f"{str(path)!r} is damaged; allowed: one that lfp wrote (--force runs it again)"
-        raise _checks.InputError(msg)
-    return content
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+    except (ValueError, RecursionError):
+        pass
+    if isinstance(content, dict):
+        digest = content.pop("digest", None)
+        if digest == identity(content):
+            return content
+        why = "has no digest, as those of lfp 0.1" if digest is None else "is damaged: its digest is another"
+    msg = f"{str(path)!r} {why}; allowed: one that this lfp wrote (--force runs it again)"
+    raise Damaged(msg)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON under a temporary name, then give it its own; NaN and infinity become null."""
-    write_whole(path, (json.dumps(plain(content), indent=2, allow_nan=False) + "\n").encode())
+    """Write JSON with a digest of it, whole or not at all; NaN and infinity become null."""
+    content = {**plain(content), "digest": identity(content)}
+    write_whole(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
-    """Write result.json with the number of its schema, and return what it holds."""
+    """Write result.json with the number of its schema and the identity of its run; return what it holds."""
     result = {"schema": SCHEMA, **result}
-    write_json(folder / "result.json", result)
+    write_json(folder / RESULT, {**result, "run": identity(settings_of(folder))})
+    return result
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """What `write_result` wrote.
+
+    Raises:
+        InputError: config.json or result.json damaged, or of two runs: the file is named.
+    """
+    settings, result = read_json(folder / CONFIG).get("settings"), read_json(folder / RESULT)
+    if result.pop("run", None) != identity(settings):
+        msg = f"{str(folder / RESULT)!r} is of another run than {CONFIG}; allowed: its own (--force runs it again)"
+        raise _checks.InputError(msg)
     return result
 
 
@@ -304,9 +391,14 @@ def settings_of(folder: Path) -> Any:
 def _config(folder: Path) -> dict[str, Any]:
     """config.json; empty where there is none that can be read."""
     try:
-        return read_json(folder / "config.json")
+        return read_json(folder / CONFIG)
     except _checks.InputError:
         return {}
+
+
+def damaged(folder: Path) -> bool:
+    """Whether the config.json of a run is there and cannot be read."""
+    return (folder / CONFIG).exists() and not _config(folder)
 
 
 def plain(value: Any) -> Any:

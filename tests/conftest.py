@@ -1,11 +1,14 @@
 """Strict JAX for every test: what passes here neither broadcasts nor promotes by accident; and which tests are slow."""
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import pytest
+
+os.environ["LFP_CACHE"] = "off"  # commands compile what they need
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -14,7 +17,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 # What JAX has compiled stays: a tenth of the time went into looking through it for garbage.
 gc.set_threshold(200_000, 50, 100)
 
-collect_ignore = ["reference"]  # scripts run by hand, with other versions of JAX
+# Scripts run by hand, with other versions of JAX; what a process of tests imports once.
+collect_ignore = ["reference", "kills/loaded.py"]
 
 # More of what faster tests cover as well: seconds each, minutes together, so `make test-slow` runs them.
 SLOW = Path(__file__).with_name("slow.txt").read_text().splitlines()

@@ -1,5 +1,7 @@
-"""Slow and obvious references that several tests share."""
+"""What several tests share: slow and obvious references, floats of 32 and 64 bits."""
 
+import jax
+import jax.experimental
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -15,6 +17,12 @@ def arc_cosine_ntk(x1: Float[Array, "n d"], x2: Float[Array, "m d"] | None = Non
     angle = jnp.arccos(cosine)
     kappa1 = (jnp.sin(angle) + cosine * (np.pi - angle)) / np.pi
     return norms * kappa1 / 2 + (np.pi - angle) / (2 * np.pi) * dot
+
+
+def floats(bits: int):
+    """A context with JAX's floats of 32 or 64 bits."""
+    where = jax if hasattr(jax, "enable_x64") else jax.experimental  # before JAX 0.8
+    return where.enable_x64(bits == 64)
 
 
 def iterate(gram: np.ndarray, weights: np.ndarray, y: np.ndarray, lr: float, steps: int) -> np.ndarray:

@@ -6,22 +6,25 @@ imports what it uses.
 """
 
 import contextlib
+import difflib
+import inspect
 import io
 import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tyro
 
-from lfp import _checks
-from lfp.commands import tables
-from lfp.commands.options import Overlay, Solve, Spectrum, refuse_words
+from lfp import _checks, _files
+from lfp.commands import cache, streams, tables
+from lfp.commands.options import Overlay, Solve, Spectrum, allowed, refuse_words
+from lfp.commands.stderr import LONGEST, Stderr
 from lfp.harness import claims
 
 FAILED, USER_SLIP, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -52,16 +55,20 @@ def overlay(
     def work() -> dict[str, Any]:
         from lfp.commands import overlay, sweep as grid
 
-        with _progress() as progress:
-            how = {"force": force, "progress": progress, "say": _say}
-            if sweep and resume:
-                msg = "resume=True with sweep; allowed: without, what is finished is not run again"
-                raise _checks.InputError(msg)
-            if sweep:
-                return grid.run(settings, sweep, out, **how)
-            return overlay.run(settings, out, resume=resume, **how)
+        how = {"force": force, "progress": _STDERR.update, "say": _say}
+        if sweep:
+            grid.checked(settings, sweep)
+            _STDERR.close()
+            return grid.run(settings, sweep, out, **how)
+        return overlay.run(settings, out, resume=resume, **how)
 
-    check = (lambda: None) if sweep else settings.check
+    def check() -> None:
+        if not sweep:
+            settings.check()
+        elif resume:
+            msg = "resume=True with sweep; allowed: without, what is finished is not run again"
+            raise _checks.InputError(msg)
+
     return _job("overlay", work, tables.show_sweep if sweep else tables.show_overlay, out, json, check)
 
 
@@ -111,56 +118,89 @@ def spectrum(
     return _job("spectrum", work, tables.show_rates, out, json, settings.check)
 
 
-def experiment(
-    action: Annotated[Literal["list", "run", "cards", "margins"], tyro.conf.Positional],
+def experiment_run(
     name: Annotated[str, tyro.conf.Positional] = "all",
     out: Path = Path("results"),
     smoke: bool = False,
     seed: int = 0,
-    jobs: int = 2,
+    jobs: int | None = None,
     json: bool = False,
     force: bool = False,
     folder: Path = claims.EXPERIMENTS,
 ) -> Job:
-    """Reproduce the works that lfp rests on: each a theory curve, a real training, gates and controls.
+    """Run one experiment or all of them: each a theory curve, a real training, gates and controls.
 
     Args:
-        action: list their claims, run one or all, or print of finished runs, in Markdown, cards or the nearest gates
-        name: of the experiment to run; all of them without it
+        name: of the experiment; all of them without it
         out: folder of folders, one an experiment; what is finished there is not run again
         smoke: small settings: seconds in place of minutes
         seed: the first seed: shifts every seed of an experiment, in a folder of its own
-        jobs: how many run side by side when all are run
+        jobs: how many run side by side when all are run; without it 2
         json: print the result to stdout as JSON, and nothing else there
         force: run again what is there
-        folder: where the experiments are: those of lfp, or your own
+        folder: where the experiments are: those of lfp, or your own. Their code is run
     """
 
     def work() -> dict[str, Any]:
         from lfp.harness import experiment, suite
 
         how = {"smoke": smoke, "seed": seed, "force": force, "folder": folder, "say": _say}
-        return suite.run_all(out, jobs=jobs, **how) if name == "all" else experiment.run(name, out, **how)
-
-    def show(what: str) -> int:
-        from lfp.harness import cards
-
-        print(getattr(cards, what)(out, folder), end="")  # noqa: T201
-        return 0
+        if name == "all":
+            return suite.run_all(out, jobs=2 if jobs is None else jobs, **how)
+        return experiment.run(name, out, **how)
 
     def check() -> None:
-        _checks.integer("seed", seed, 0)
+        _checks.within("seed", seed, 0, 2**31 - 1)
+        claims.experiments(folder)
         if name != "all":
             claims.refuse_unknown(name, folder)
+        if jobs is not None:
+            _checks.within("jobs", jobs, 1, 256)
+            if name != "all":
+                msg = f"jobs={jobs} with one experiment; allowed: with all of them"
+                raise _checks.InputError(msg)
 
-    listed = partial(tables.list_experiments, folder)
-    run = _job("experiment", work, tables.show_experiments, out, json, check)
-    return {"run": run, "list": listed, **{what: partial(show, what) for what in ("cards", "margins")}}[action]
+    return _job("experiment", work, tables.show_experiments, out, json, check)
 
 
-def bench(
-    action: Annotated[Literal["list", "run"], tyro.conf.Positional],
-    name: Annotated[str, tyro.conf.Positional] = "",
+def experiment_list(folder: Path = claims.EXPERIMENTS) -> Job:
+    """Their names, papers and claims.
+
+    Args:
+        folder: where the experiments are: those of lfp, or your own. They are read, not run
+    """
+    return partial(tables.list_experiments, folder)
+
+
+def experiment_cards(out: Path = Path("results"), folder: Path = claims.EXPERIMENTS) -> Job:
+    """What finished experiments found, in Markdown: a card each.
+
+    Args:
+        out: folder of their results
+        folder: where the experiments are: those of lfp, or your own. They are read, not run
+    """
+    return partial(_print_card, "cards", out, folder)
+
+
+def experiment_margins(out: Path = Path("results"), folder: Path = claims.EXPERIMENTS) -> Job:
+    """The nearest gates of finished experiments, in Markdown.
+
+    Args:
+        out: folder of their results
+        folder: where the experiments are: those of lfp, or your own. They are read, not run
+    """
+    return partial(_print_card, "margins", out, folder)
+
+
+def _print_card(what: str, out: Path, folder: Path) -> int:
+    from lfp.harness import cards
+
+    print(getattr(cards, what)(out, folder), end="")  # noqa: T201
+    return 0
+
+
+def bench_run(
+    name: Annotated[str, tyro.conf.Positional],
     out: Path = Path("bench"),
     arguments: tuple[str, ...] = (),
     json: bool = False,
@@ -170,13 +210,12 @@ def bench(
     """Run a benchmark of lfp against its peer, in a process of its own.
 
     Args:
-        action: list their claims, or run one
         name: of the benchmark to run
         out: folder for config.json and result.json
         arguments: handed to the script
         json: print result.json to stdout, and nothing else there
         force: take over a folder that holds another run
-        folder: where the benchmarks are
+        folder: where the benchmarks are: those of lfp, or your own. The code is run
     """
 
     def work() -> dict[str, Any]:
@@ -188,12 +227,40 @@ def bench(
     def check() -> None:
         _checks.choice("name", name, claims.benchmarks(folder))
 
-    listed = partial(tables.list_benchmarks, folder)
-    return _job("bench", work, tables.show_benchmark, out, json, check) if action == "run" else listed
+    return _job("bench", work, tables.show_benchmark, out, json, check)
+
+
+def bench_list(folder: Path = claims.BENCHMARKS) -> Job:
+    """Their names and claims.
+
+    Args:
+        folder: where the benchmarks are: those of lfp, or your own. They are read, not run
+    """
+    return partial(tables.list_benchmarks, folder)
+
+
+def experiment(action: Annotated[Literal["list", "run", "cards", "margins"], tyro.conf.Positional]) -> Job:
+    """Reproduce the works that lfp rests on, list them, print what was found (lfp experiment run --help)."""
+    return _parse(["experiment", action])
+
+
+def bench(action: Annotated[Literal["list", "run"], tyro.conf.Positional]) -> Job:
+    """Run a benchmark of lfp against its peer, or list them (lfp bench run --help)."""
+    return _parse(["bench", action])
 
 
 COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum, "experiment": experiment, "bench": bench}
 SETTINGS = {"overlay": Overlay, "solve": Solve, "spectrum": Spectrum}
+ACTIONS: dict[str, dict[str, Callable[..., Job]]] = {
+    "experiment": {
+        "list": experiment_list,
+        "run": experiment_run,
+        "cards": experiment_cards,
+        "margins": experiment_margins,
+    },
+    "bench": {"list": bench_list, "run": bench_run},
+}
+"""Commands of two words."""
 
 
 _terminated: list[bool] = []
@@ -208,6 +275,7 @@ def _terminate(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+@streams.lasting()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `lfp`; returns the exit code."""
     _terminated.clear()
@@ -215,20 +283,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, _terminate)
     _given[:] = sys.argv[1:] if arguments is None else arguments
     try:
-        return _parse(_given)()
+        code = _parse(_given)()
+        sys.stdout.flush()
+        return code
     except _checks.InputError as error:
         return _fail(str(error), USER_SLIP)
     except OSError as error:
-        return _fail(f"out: {error.filename or 'the results'} cannot be written: {error.strerror or error}", USER_SLIP)
-    except FloatingPointError as error:
+        what = f"out: {str(error.filename)!r}" if error.filename else "out, or stdout,"
+        return _fail(f"{what} cannot be read or written: {error.strerror or error}", USER_SLIP)
+    except (FloatingPointError, claims.BrokenScript) as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
-        return _fail("interrupted", _interrupted())
-    except RuntimeError as error:
-        if type(error).__name__ != "BrokenProcessPool":  # by name: its module takes its time
+        with contextlib.suppress(ValueError):  # a second one finds nothing to interrupt
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return _fail(f"interrupted; again: {_again()}", _interrupted())
+    except (RuntimeError, MemoryError) as error:
+        line = _of_the_machine(error)
+        if line is None:
             raise
-        line = "a process was killed, as for want of memory; the same command goes on, --jobs 1 needs less"
         return _fail(line, FAILED)
+
+
+def _of_the_machine(error: Exception) -> str | None:
+    """A line about an error that is none of lfp's; JAX's by their names, for their modules take their time."""
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "there is not enough memory for this; fewer points, neurons or seeds need less"
+    if type(error).__name__ == "BrokenProcessPool":
+        return "a process was killed, as for want of memory; the same command goes on, --jobs 1 needs less"
+    return None
 
 
 def _job(
@@ -243,13 +325,13 @@ def _job(
 
     def job() -> int:
         check()
-        if "jax" not in sys.modules:
-            _STDERR.word(f"lfp {command}: loading ...")
+        _say(f"lfp {command}: loading ...")
         import jax
 
-        from lfp import _files
-
         jax.config.update("jax_enable_x64", True)
+        cache.keep_programs()
+        if command not in SETTINGS:  # which are checked only as they are built
+            _STDERR.close()
         result = work()
         _STDERR.close()
         if json:
@@ -257,12 +339,17 @@ def _job(
         else:
             show(result, out)
         if result.get("interrupted"):
-            going = [] if "--resume" in _given else ["--resume"]
-            _say(f"lfp: to go on: lfp {shlex.join([*_given, *going])}")
+            _say(f"lfp: to go on: {_again()}")
             return _interrupted()
         return FAILED if result.get("passed") is False or result.get("missing") else 0
 
     return job
+
+
+def _again() -> str:
+    """The command that goes on, or begins again where nothing is kept."""
+    single = _given[:1] == ["overlay"] and not any(word.startswith("--sweep") for word in _given)
+    return f"lfp {shlex.join([*_given, *(['--resume'] if single and '--resume' not in _given else [])])}"
 
 
 def _interrupted() -> int:
@@ -271,52 +358,55 @@ def _interrupted() -> int:
 
 def _parse(arguments: Sequence[str]) -> Job:
     """The job that the arguments ask for; tyro's boxed complaints become one line."""
+    if arguments[:1] == ["--version"]:
+        return _show_version
+    words, commands, prog = list(arguments), dict[str, Callable[..., Job]](COMMANDS), "lfp"
+    _refuse_word("command", words, commands)
+    if words and words[0] in ACTIONS and words[1:2] not in ([], ["-h"], ["--help"]):
+        prog, commands, words = f"lfp {words[0]}", ACTIONS[words[0]], words[1:]
+        _refuse_word("action", words, commands)
     spoken = io.StringIO()
     try:
         with contextlib.redirect_stderr(spoken):
-            return tyro.extras.subcommand_cli_from_dict(
-                COMMANDS,
-                args=list(arguments),
-                prog="lfp",
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-            )
+            config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+            return tyro.extras.subcommand_cli_from_dict(commands, args=words, prog=prog, config=config)
     except SystemExit as stop:
-        if stop.code:
-            if arguments and arguments[0] in SETTINGS:
-                refuse_words(SETTINGS[arguments[0]], arguments[1:])
-            lines = (re.sub(r"[╭╮╰╯│─]+", " ", line).strip() for line in spoken.getvalue().splitlines()[1:])
-            raise _checks.InputError(" ".join(filter(None, lines))) from None
-        raise
+        if not stop.code:
+            raise
+        if words and words[0] in commands:
+            _refuse_options(f"{prog} {words[0]}", commands[words[0]], words)
+            refuse_words(SETTINGS.get(words[0]), words[1:])
+        lines = (re.sub(r"[\u2500-\u257f]+|-{4,}", " ", line).strip() for line in spoken.getvalue().splitlines()[1:])
+        raise _checks.InputError(" ".join(filter(None, lines))[:LONGEST]) from None
 
 
-class _Stderr:
-    """Lines on stderr, and a word of what is being done.
-
-    The word has no end of line: on a terminal the next line replaces it, elsewhere an error goes on behind it, so that
-    it stays one line.
-    """
-
-    def __init__(self) -> None:
-        self.open = False
-
-    def word(self, text: str) -> None:
-        """A line that is left open."""
-        print(text, end=" ", file=sys.stderr, flush=True)  # noqa: T201
-        self.open = True
-
-    def close(self, end: str = "\n") -> None:
-        """End the open line, if there is one."""
-        if self.open:
-            print("\r\033[K" if sys.stderr.isatty() else end, end="", file=sys.stderr, flush=True)  # noqa: T201
-        self.open = False
+def _refuse_word(name: str, words: Sequence[str], known: dict[str, Any]) -> None:
+    """Refuse a first word that is none of those known; options there are the parser's."""
+    if words and not words[0].startswith("-"):
+        _checks.choice(name, words[0], known)
 
 
-_STDERR = _Stderr()
+def _refuse_options(spoken: str, command: Callable[..., Job], words: Sequence[str]) -> None:
+    """Refuse the first option that a command does not have, naming the nearest that it has."""
+    own = inspect.signature(command).parameters.items()
+    named = [name for name, one in own if name != "settings" and tyro.conf.Positional not in get_args(one.annotation)]
+    options = {f"--{name.replace('_', '-')}" for name in (*named, *allowed(SETTINGS.get(words[0])))}
+    for word in words[1:]:
+        option = word.split("=")[0].replace("_", "-")
+        if re.match("--[a-z]", option) and option != "--help" and option not in options:
+            near = difflib.get_close_matches(option, options, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            msg = f"{option} is no option of {spoken}{hint}; allowed: those of {spoken} --help"
+            raise _checks.InputError(msg)
 
 
-def _say(line: str) -> None:
-    _STDERR.close()
-    print(line, file=sys.stderr)  # noqa: T201
+def _show_version() -> int:
+    print(f"lfp {_files.version_of('lfp-jax')}")  # noqa: T201
+    return 0
+
+
+_STDERR = Stderr()
+_say = _STDERR.say
 
 
 def _print(line: str) -> None:
@@ -325,30 +415,8 @@ def _print(line: str) -> None:
 
 
 def _fail(line: str, code: int) -> int:
-    _STDERR.close(end="")
-    _say("lfp: " + " ".join(line.split()))
+    _STDERR.fail(line)
     return code
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int, float], None]]:
-    """A bar on stderr with rate and time left, from the first step on."""
-    bars: list[Any] = []
-    with contextlib.ExitStack() as stack:
-
-        def update(done: int, total: int, seconds: float) -> None:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TimeRemainingColumn
-
-            if not bars:
-                _STDERR.close()
-                columns = ("training", BarColumn(), "{task.completed}/{task.total} steps", "{task.fields[rate]}")
-                bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
-                bars.append(stack.enter_context(bar))
-                bars[0].add_task("training", rate="")
-            bars[0].update(0, completed=done, total=total, rate=f"{done / seconds:.0f} steps/s")
-
-        yield update
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def build(s: Overlay, say: Callable[[str], None]) -> Task:
     if kind.batched:
         diagonal = np.diag(kernel(network)(jnp.asarray(data.x), None))
         largest = float((len(data.t) * data.weights * diagonal).max())
-    rate, size = float(ground.reference.rates.max()), (s.steps, len(data.t), largest)
+    rate, size = float(np.asarray(ground.reference.rates).max()), (s.steps, len(data.t), largest)
     limit = recipe.law(1.0, *size).largest_stable_lr(rate)
     law = recipe.law(min(1 / rate, limit / 2) if s.lr is None else s.lr, *size)
     if law.lr >= limit and not s.allow_divergence:
@@ -158,12 +158,14 @@ def _run(
         quality = probe.quality(data)
     for remark in remarks:
         say(str(remark.message))
+    say("predicting ...")
     prediction = predict(network, data, law, looks, theory=theory, infinite=infinite, probe=probe, **ensemble)
     folder = _files.claim(out, asdict(s), force=force, resume=resume)
     kept = folder / _files.CHECKPOINT
     save(folder / "theory.nc", prediction.to_xarray())
     trained = train(prediction, progress=progress, checkpoint_file=kept, resume=resume)
     save(folder / "curves.nc", curves(prediction, trained.trajectory))
+    say("comparing and drawing ...")
     report = compare(prediction, trained, remedies=remedies and not trained.interrupted)
     drift = kernel_drift(network, trained.start, trained.end, data.x)
     if len(trained.trajectory.steps) > 1:  # interrupted at once: nothing to draw

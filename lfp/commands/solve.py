@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from lfp import _checks, _files
-from lfp.commands.options import Solve, given, numbers
+from lfp.commands.options import Solve, given, numbers, refuse
 from lfp.domains.images import read_image
 from lfp.domains.problems import Points, merge
 from lfp.domains.tables import read_csv
@@ -53,8 +53,15 @@ def build(s: Solve, say: Callable[[str], None]) -> Task:
     x = data.x
     operator = build_operator(s, x.shape[1])
     exact = s.method == "exact" or (s.method == "auto" and len(x) <= LARGEST_EXACT)
+    if exact:
+        refuse(s, ("tolerance",), f"{len(x)} points, which are solved exactly", "--method krylov")
+    if operator.transform.periodic:
+        names = ("frequencies", "sigma_b", "distribution", "treatment")
+        there = f"activation={s.activation!r}, which has no transform and no null space, and needs no bias"
+        refuse(s, names, there, "another activation")
     method = Exact() if exact else Krylov(**given(s, ("tolerance",)))
-    part = "finite" if s.treatment == "finite" else "lfp"
+    treatment = s.treatment or "finite"
+    part = "finite" if treatment == "finite" else "lfp"
     if isinstance(method, Exact):
         refuse_dense(len(x))
         product = dense(operator, x, part=part)
@@ -65,12 +72,12 @@ def build(s: Solve, say: Callable[[str], None]) -> Task:
     if operator.transform.periodic:
         say(f"activation={s.activation!r} has no transform: F[h] is left out")
         xi = xi[:0]
-    return Task(operator, data, method, product, s.treatment, times, test, xi, side)
+    return Task(operator, data, method, product, treatment, times, test, xi, side)
 
 
 def build_operator(s: Solve, dim: int) -> Operator:
     """The operator of the settings."""
-    biases = DISTRIBUTIONS[s.distribution](s.sigma_b)
+    biases = DISTRIBUTIONS[s.distribution or "gaussian"](4.0 if s.sigma_b is None else s.sigma_b)
     return Operator(s.activation, Gaussian(s.sigma_a), Gaussian(s.sigma_w), biases, dim)
 
 
@@ -95,14 +102,15 @@ def _run(s: Solve, out: str | Path, *, force: bool, say: Callable[[str], None]) 
     began = time.perf_counter()
     operator, data, method, product, treatment, times, test, xi, side = build(s, say)
     x, y = data.x, np.asarray(data.y)
+    say("solving ...")
     solution = evolve(operator, data, times, method=method, product=product, treatment=treatment)
     folder = _files.claim(out, asdict(s), force=force)
+    say("evaluating and drawing ...")
     name = f"{type(method).__name__.lower()}, {solution.product}"
     error = float(solution.error.max())
     remark = ""
     if isinstance(method, Krylov) and error > method.tolerance:
         remark = f", above the tolerance {method.tolerance:g}: more products or earlier times are needed"
-    say(f"{len(x)} points in {x.shape[1]} d by {name}; error estimate {error:.1e}{remark}")
     values = solution.residual + y[None, :] if test is x else solution.at(test)
     curves = labelled(
         {"time": times, "frequency": xi, "part": ["re", "im"]},
@@ -123,6 +131,7 @@ def _run(s: Solve, out: str | Path, *, force: bool, say: Callable[[str], None]) 
         "rms_residual": [float(v) for v in jnp.sqrt((solution.residual**2) @ solution.weights)],
         "seconds": round(time.perf_counter() - began, 2),
     }
+    say(f"{len(x)} points in {x.shape[1]} d by {name}; error estimate {error:.1e}{remark}")
     return _files.write_result(folder, result)
 
 
@@ -161,7 +170,7 @@ def _times(s: Solve, product: Product, weights: np.ndarray) -> Float[np.ndarray,
 
 def _test(s: Solve, x: np.ndarray) -> Float[np.ndarray, "m d"]:
     if s.test is not None:
-        table = read_csv(s.test)
+        table = read_csv(s.test, "test")
         points = table.values if table.names is None else table.coordinates
         if points.shape[1] != x.shape[1]:
             msg = f"test={str(s.test)!r} has {points.shape[1]} columns; allowed: {x.shape[1]}, the coordinates"

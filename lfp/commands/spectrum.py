@@ -96,6 +96,7 @@ def _run(s: Spectrum, out: str | Path, *, force: bool, say: Callable[[str], None
         if hidden:
             say(f"{label}: {hidden} of {len(known.labels)} modes are below the noise floor and not reported")
     folder = _files.claim(out, asdict(s), force=force)
+    say("drawing ...")
     save(folder / "curves.nc", curves(rates))
     with plots.style():
         fig, axes = plots.figure(width=6.4, height=4.2)

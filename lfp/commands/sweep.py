@@ -49,6 +49,14 @@ def grid(base: Overlay, swept: Sequence[str]) -> list[tuple[dict[str, Any], Over
     return [(values, replace(base, **values)) for values in points]
 
 
+def checked(base: Overlay, swept: Sequence[str]) -> list[tuple[dict[str, Any], Overlay]]:
+    """The grid; what cannot be run is refused before anything is."""
+    points = grid(base, swept)
+    for _, point in points:
+        overlay.build_parts(point, lambda _: None)
+    return points
+
+
 def run(
     base: Overlay,
     swept: Sequence[str],
@@ -67,19 +75,18 @@ def run(
         What result.json holds: `points`, one a configuration; `slopes` of log layer against the log of each setting
         and their standard errors, `slope_errors`; `missing`, the number of configurations without a result.
     """
-    folder, points = Path(out), grid(base, swept)
-    for _, point in points:  # what cannot be run is refused before anything is
-        overlay.build_parts(point, lambda _: None)
+    folder, points = Path(out), checked(base, swept)
     settings = {"sweep": list(swept), **asdict(base)}
     _claim(folder, settings, force)
     began, told = time.time(), set()
 
     def once(line: str) -> None:
-        if line not in told:
+        if line not in told and not line.endswith(" ..."):  # phases of a point
             told.add(line)
             say(line)
 
     with _files.held(folder, shared=True):
+        _files.refuse_taken(folder, settings)  # between the claim and this, another sweep may have taken it over
         waiting = list(enumerate(points, 1))
         while waiting:
             left = [
@@ -127,8 +134,10 @@ def _take(
             if done:
                 return True
             # what is damaged or was interrupted is run again; what is another run is refused
-            ours = since is not None or _files.settings_of(place) == _files.plain(asdict(point))
-            found = overlay.run(point, place, force=ours, remedies=False, progress=progress, say=say)
+            ours = _files.settings_of(place) == _files.plain(asdict(point)) or _files.damaged(place)
+            found = overlay.run(
+                point, place, force=ours or since is not None, remedies=False, progress=progress, say=say
+            )
             if found["interrupted"]:
                 raise KeyboardInterrupt
             if len(list(folder.glob("*/result.json"))) % _BETWEEN_CLEARANCES == 0:
@@ -169,7 +178,7 @@ def _summary(folder: Path, points: list[tuple[dict[str, Any], Overlay]]) -> dict
     done = [(values, folder / _name(values)) for values, point in points if _finished(folder / _name(values), point)]
     rows = []
     for values, place in done:
-        stored = _files.read_json(place / "result.json")
+        stored = _files.read_result(place)
         kept = {key: stored[key] for key in ("d_sup", "d_sup_expected", "laziness", "verdict", "forecast")}
         rows.append({**values, **stored["budget"], **kept})
     names = list(points[0][0])

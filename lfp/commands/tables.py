@@ -33,7 +33,7 @@ def list_experiments(folder: Path) -> int:
     """Names, papers and claims; returns the exit code."""
     scripts = claims.experiments(folder)
     rows = [(name, str(script.constants.get("PAPER", "")), script.claim) for name, script in scripts.items()]
-    rows += [(name, "", f"no experiment: lacks {', '.join(lack)}") for name, lack in claims.incomplete(folder).items()]
+    rows += [(name, "", f"no experiment: {why}") for name, why in claims.incomplete(folder).items()]
     return _list(("experiment", "paper", "claim"), rows)
 
 
@@ -66,8 +66,9 @@ def _print(*parts: Any) -> None:
     """Tables and lines, as they are."""
     from rich.console import Console
 
+    console = Console(markup=False, emoji=False, highlight=False)
     for part in parts:
-        Console().print(part, highlight=False, markup=False)
+        console.print(part)
 
 
 def show_benchmark(result: dict[str, Any], out: Path) -> None:

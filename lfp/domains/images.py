@@ -1,12 +1,14 @@
 """Grey images as arrays: a file, one of the photographs that scikit-learn ships, handwritten digits."""
 
+import io
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from lfp import _checks
+from lfp import _checks, _files
 from lfp.domains.line import Line
 from lfp.domains.problems import Problem, problem
 
@@ -30,7 +32,7 @@ def read_image(name: str | Path, size: int) -> Float[np.ndarray, "size size"]:
         >>> read_image("china", 16).shape
         (16, 16)
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     _checks.integer("size", size, 2)
     if str(name) in SHIPPED:
@@ -38,19 +40,35 @@ def read_image(name: str | Path, size: int) -> Float[np.ndarray, "size size"]:
 
         image = Image.fromarray(load_sample_image(f"{name}.jpg"))
     else:
-        try:
-            image = Image.open(name)
-            image.load()
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else "not an image"
-            msg = f"image={str(name)!r} cannot be read: {why}; allowed: an image file, {', '.join(SHIPPED)}"
-            raise _checks.InputError(msg) from None
+        image = _opened(str(name))
     grey = _grey(image)
     side = min(grey.size)
     left, top = ((whole - side) // 2 for whole in grey.size)
     box = (left, top, left + side, top + side)
     values = np.asarray(grey.resize((size, size), Image.Resampling.BOX, box=box), np.float64)
     return _checks.finite(f"image={str(name)!r}", values - values.mean())
+
+
+def _opened(name: str) -> Any:
+    """The picture in a file; of a damaged one Pillow raises what comes, so that all of it is caught."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(_files.read_input("image", name)))
+            image.load()
+    except _checks.InputError as error:
+        msg = f"{error}, {', '.join(SHIPPED)}"
+        raise _checks.InputError(msg) from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        large = isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning)
+        why = f"more than {Image.MAX_IMAGE_PIXELS} pixels" if large else "not an image, or damaged"
+        msg = f"image={name!r} cannot be read: {why}; allowed: an image file, {', '.join(SHIPPED)}"
+        raise _checks.InputError(msg) from None
+    return image
 
 
 def _grey(image: Any) -> Any:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from lfp import _checks
+from lfp import _checks, _files
 
-LARGEST_FILE = 10**5
+LARGEST_FILE, LARGEST = 10**5, 1e100
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
 _COORDINATE = re.compile(r"x_?\d*|t", re.IGNORECASE)
 _MISSING = ("", "na", "n/a", "-", "--", "null", "none", "?")
@@ -58,8 +58,12 @@ class Table(NamedTuple):
         return self.coordinates, self.values[:, self.target]
 
 
-def read_csv(path: str | Path) -> Table:
+def read_csv(path: str | Path, name: str = "data") -> Table:
     r"""Numbers of a CSV file, at most 10^5 rows; its first row is a header where no cell of it is a number.
+
+    Args:
+        path: of the file.
+        name: what errors call it.
 
     Raises:
         InputError: a file that cannot be read, rows of unequal length, words, gaps, NaN, two columns called y.
@@ -71,27 +75,34 @@ def read_csv(path: str | Path) -> Table:
         >>> read_csv(path).with_target()[1].tolist(), read_csv(path).names
         ([1.0, 3.0], ('x', 'y'))
     """
+    said = f"{name}={str(path)!r}"
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"data={str(path)!r} cannot be read: {error.strerror if isinstance(error, OSError) else 'not text'}"
+        text = _files.read_input(name, path).decode("utf-8-sig")
+        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""))]
+    except (UnicodeDecodeError, csv.Error) as error:
+        why = error if isinstance(error, csv.Error) else "not text in UTF-8"
+        msg = f"{said} cannot be read: {why}; allowed: a table with commas"
         raise _checks.InputError(msg) from None
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text))]
     rows = [row for row in rows if any(row)]
     names = tuple(rows.pop(0)) if rows and _is_header(rows[0]) else None
     widths = {len(row) for row in [*rows, *([names] if names else [])]}
     if len(widths) != 1 or not 1 <= len(rows) <= LARGEST_FILE:
-        msg = f"data={str(path)!r} has {len(rows)} rows of {sorted(widths)} columns; "
+        msg = f"{said} has {len(rows)} rows of {sorted(widths)} columns; "
         msg += f"allowed: as many columns everywhere and 1 to {LARGEST_FILE} rows"
         raise _checks.InputError(msg)
     if names and names.count("y") > 1:
-        msg = f"data={str(path)!r} has columns {','.join(names)}; allowed: one called y"
+        msg = f"{said} has columns {','.join(names)}; allowed: one called y"
         raise _checks.InputError(msg)
     for number, row in enumerate(rows, 1):
         if not all(map(_NUMBER.fullmatch, row)):
-            msg = f"data={str(path)!r} data row {number} is {','.join(row)!r}; allowed: numbers"
+            msg = f"{said} data row {number} is {','.join(row)!r}; allowed: numbers"
             raise _checks.InputError(msg)
-    return Table(_checks.finite(f"data={str(path)!r}", np.array(rows, np.float64)), names, str(path))
+    values = _checks.finite(said, np.array(rows, np.float64))
+    if np.abs(values).max() > LARGEST:
+        far = np.abs(values).max()
+        msg = f"{said} has numbers up to {far:.3g}; allowed: up to {LARGEST:g}, so that their squares are numbers"
+        raise _checks.InputError(msg)
+    return Table(values, names, str(path))
 
 
 def _is_header(row: list[str]) -> bool:

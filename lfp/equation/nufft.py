@@ -5,24 +5,38 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 from scipy.special import erfc
 
 from lfp import _checks
-from lfp.equation.decomposition import Part, Points, Polynomial, Targets, half_square, is_radial, pair, points_of
+from lfp.equation.decomposition import (
+    Part,
+    Points,
+    Polynomial,
+    Targets,
+    half_square,
+    is_radial,
+    pair,
+    part_of,
+    points_of,
+)
 from lfp.equation.operator import Operator
 from lfp.numerics import fourier
+from lfp.numerics.krylov import ROUNDING
 from lfp.numerics.quadrature import ORDER, Table, gauss_legendre, graded
 
 _MODES = 1 << 22  # most modes of a NUFFT
 _ENTRIES = 1 << 27  # of the matrix that gives their coefficients
+_MEASURED = 128  # points up to which the error is that of the matrix: as many products as a solution takes
 
 
 class NUFFT(eqx.Module):
     """Scattered points in d <= 3: the kernel, cut smoothly beyond the data, as a Fourier series of few modes.
 
     One complex transform of type 1 of v + i q v, one of type 2. What the modes leave out on the diagonal is known and
-    added. `error` bounds the rest by rows of the kernel: the densest, the farthest out, and random ones.
+    added. Up to 128 points `error` is measured against the matrix, and `definite` says whether that has no rate of 0
+    beside the null space; beyond, `error` bounds the rest by rows of the kernel: the densest, the farthest out, and
+    random ones, and `definite` is not known, hence False.
     """
 
     coefficients: Float[Array, "2 ..."]
@@ -33,6 +47,7 @@ class NUFFT(eqx.Module):
     diagonal: Float[Array, " n"] | None
     smooth: Polynomial
     error: Float[Array, ""]
+    definite: Bool[Array, ""]
     accuracy: float = eqx.field(static=True)
     name: str = eqx.field(static=True)
 
@@ -143,22 +158,28 @@ class _Series:
     def product(self, half: int) -> NUFFT:
         """With modes up to `half` on the longest axis, its diagonal and its error."""
         series = self.coefficients(half)
-        angles = self._angles(self.differences)
-        arrays = (series, self.exact, angles, self.x, self.x_test, jnp.asarray(self.rows))
-        bound, own = _missing(self.operator, *arrays, self.accuracy, self.same)
+        own = _own(self.operator, series, self.x) if self.same else None
+        product = self._assemble(series, self.x_test, self.smooth, own)
+        if max(len(self.x), len(self.x_test)) > _MEASURED:
+            return eqx.tree_at(lambda p: p.error, product, self._bounded(product, series))
+        null = self.operator.null_space(self.x)[:, : None if self.part == "lfp" else 0]
+        arrays = (_matrix(product, self.x), null, self.x, self.x_test)
+        known = _measured(self.operator, *arrays, self.part, self.same)
+        return eqx.tree_at(lambda p: (p.error, p.definite), product, known)
+
+    def _bounded(self, product: NUFFT, series: Array) -> Array:
+        """The error relative to the largest rate, from rows of the kernel."""
+        arrays = (series, self.exact, self._angles(self.differences), self.x, self.x_test, jnp.asarray(self.rows))
+        bound = _missing(product.diagonal, *arrays, self.accuracy)
         if self.rate is None:
             square = self._assemble(series, self.x, Polynomial.of(self.operator, self.x, self.x, self.part))
             self.rate = _largest(square, self.operator.null_space(self.x) if self.part == "lfp" else None, self.x)
         # half as much again for the rows that were not looked at; the rate comes from the series, wrong by as much
         bound = 1.5 * bound / float(np.sqrt(len(self.x_test) / len(self.x)))
         known = jnp.maximum(self.rate - bound, self.accuracy * self.rate)
-        # two points on a line have no rate beside their null space: nothing is known of it, nor asked
-        error = jnp.where(known > 0, bound / jnp.where(known > 0, known, 1.0) + 10 * self.accuracy, 1.0)
-        product = self._assemble(series, self.x_test, self.smooth)
-        more = (own if self.same else None, error)
-        return eqx.tree_at(lambda p: (p.diagonal, p.error), product, more, is_leaf=lambda leaf: leaf is None)
+        return jnp.where(known > 0, bound / jnp.where(known > 0, known, 1.0) + 10 * self.accuracy, 1.0)
 
-    def _assemble(self, series: Array, x_test: Array, smooth: Polynomial) -> NUFFT:
+    def _assemble(self, series: Array, x_test: Array, smooth: Polynomial, own: Array | None = None) -> NUFFT:
         half, half_test = half_square(self.x), half_square(x_test)
         top = jnp.maximum(jnp.max(half), jnp.max(half_test))  # v and q v go through one transform: of one size
         top = jnp.where(top > 0, top, 1)
@@ -168,9 +189,10 @@ class _Series:
             self._angles(x_test - self.centre),
             half / top,
             half_test / top,
-            None,
+            own,
             smooth,
             jnp.zeros((), self.x.dtype),
+            jnp.zeros((), bool),
             self.accuracy,
             "nufft " + " x ".join(map(str, series.shape[1:])) + " modes",
         )
@@ -188,8 +210,47 @@ def _tabulated(operator: Operator, line: Array, matrix: Array, pieces: Array, xi
 
 
 @eqx.filter_jit
-def _missing(
+def _own(operator: Operator, series: Float[Array, "2 ..."], x: Array) -> Float[Array, " n"]:
+    """The diagonal of what the series leaves out."""
+    at_zero = pair(operator, jnp.zeros_like(x[:1]))[:, 0] - jnp.sum(series.reshape(2, -1), axis=1)
+    return at_zero[0] + 2 * half_square(x) * at_zero[1]
+
+
+@eqx.filter_jit
+def _matrix(product: NUFFT, x: Array) -> Float[Array, "m n"]:
+    """Column by column; apart from `_measured`, which then is compiled once for all counts of modes."""
+    return jax.lax.map(product, jnp.eye(len(x), dtype=x.dtype)).T
+
+
+@eqx.filter_jit
+def _measured(
     operator: Operator,
+    found: Float[Array, "m n"],
+    null: Float[Array, "n k"],
+    x: Array,
+    x_test: Array,
+    part: Part,
+    same: bool,
+) -> tuple[Float[Array, ""], Bool[Array, ""]]:
+    """`error` and `definite` of the matrix found, for coefficients orthogonal to `null`."""
+    kernel, frame = part_of(operator, part), jnp.linalg.qr(null)[0]
+    square, noise = kernel(x, x), ROUNDING * jnp.finfo(x.dtype).eps
+
+    def beside(matrix: Array, both: bool) -> Array:
+        matrix = matrix - (matrix @ frame) @ frame.T
+        return matrix - frame @ (frame.T @ matrix) if both else matrix
+
+    size, rates = jnp.linalg.norm(square, 2), jnp.linalg.eigvalsh(beside(square, True))
+    definite = jnp.sum(rates > noise * size) == len(x) - null.shape[1]
+    apart = jnp.linalg.norm(beside(found - kernel(x_test, x), same), 2) / (len(x_test) / len(x)) ** 0.5
+    # of the product itself, as a solution sees it: E may have made that; rounding alone is no rate
+    largest = jnp.linalg.norm(beside(found, True), 2) if same else jnp.max(jnp.abs(rates))
+    return jnp.where(largest > noise * size, apart / jnp.maximum(largest, noise * size), 1.0), definite & same
+
+
+@eqx.filter_jit
+def _missing(
+    own: Float[Array, " n"] | None,
     series: Float[Array, "2 ..."],
     exact: Float[Array, "2 k"],
     angles: Float[Array, "k dim"],
@@ -197,20 +258,17 @@ def _missing(
     x_test: Array,
     rows: Int[Array, " r"],
     accuracy: float,
-    same: bool,
-) -> tuple[Float[Array, ""], Float[Array, " n"]]:
-    """A bound on the part of the operator that the series leaves out, and its diagonal."""
-    at_zero = pair(operator, jnp.zeros_like(x[:1]))[:, 0] - jnp.sum(series.reshape(2, -1), axis=1)
+) -> Float[Array, ""]:
+    """A bound on the part of the operator that the series leaves out, beside its diagonal."""
     half, half_test = half_square(x), half_square(x_test)
-    own = at_zero[0] + 2 * half * at_zero[1]
     values = fourier.evaluate_modes(jax.lax.complex(*series), angles, accuracy)
     one, two = (exact - jnp.stack([values.real, values.imag])).reshape(2, len(rows), -1)
     missing = one + (half_test[rows][:, None] + half[None, :]) * two
-    if same:
+    if own is not None:
         missing = missing.at[jnp.arange(len(rows)), rows].add(-own[rows])
     # |E| <= |E|_F, and <= the largest row sum where E is symmetric
     bound = jnp.sqrt(len(x_test) * jnp.mean(jnp.sum(missing**2, axis=1)))
-    return (jnp.minimum(bound, jnp.max(jnp.sum(jnp.abs(missing), axis=1))) if same else bound), own
+    return bound if own is None else jnp.minimum(bound, jnp.max(jnp.sum(jnp.abs(missing), axis=1)))
 
 
 @eqx.filter_jit

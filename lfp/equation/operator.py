@@ -10,6 +10,7 @@ constant is derived in docs/derivation.md.
 """
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 from jax.scipy.special import gammaln
@@ -72,12 +73,12 @@ class Operator(Kernel):
         self.transform = act.transform or numerical(act.name, act.function, act.kinks)
         known = self.transform if isinstance(self.transform, Numerical) else act
         self.slopes, self.levels = known.slopes or (0.0, 0.0), known.levels or (0.0, 0.0)
-        size = w.moment(2, dim)
+        size = _moment(w, 2, dim)
         if not isinstance(size, Tracer) and not float(size) > 0:
             msg = f"w={w} gives E|w|^2 = {float(size)}; allowed: > 0"
             raise _checks.InputError(msg)
         if not self.transform.periodic:
-            b.density_at_zero()
+            jax.eval_shape(b.density_at_zero)  # refuses
 
     @property
     def density(self) -> Float[Array, ""]:
@@ -208,3 +209,8 @@ class Operator(Kernel):
 def _dot(left: Array, right: Array) -> Array:
     """Matrix product in full precision on every device."""
     return jnp.matmul(left, right, precision="highest")
+
+
+@eqx.filter_jit
+def _moment(which: Distribution, q: int, dim: int) -> Float[Array, ""]:
+    return which.moment(q, dim)

@@ -146,7 +146,9 @@ def _evolve(
 
     start = project(-root * y)
     applied = method.apply(product, start, LawAt(law, steps))
-    missing, turned = jnp.asarray(kernel.error, y.dtype) * applied.largest, jnp.zeros((), y.dtype)
+    # |sqrt(P) E sqrt(P)| is at most max P |E|, and |K| at most the largest rate over min P
+    uneven = jnp.max(weights) / jnp.min(weights)
+    missing, turned = jnp.asarray(kernel.error, y.dtype) * uneven * applied.largest, jnp.zeros((), y.dtype)
     if basis.shape[1]:  # what rounding left in the null space would grow with t
         clean = (lambda a: a.summary) if applied.basis is None else (lambda a: a.basis)
         applied = eqx.tree_at(clean, applied, jax.lax.map(project, clean(applied)))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from lfp.equation.nufft import NUFFT
 from lfp.equation.products import Dense, Product
 from lfp.equation.structured import PrefixSums
 from lfp.numerics.krylov import ROUNDING
@@ -60,6 +61,8 @@ def _dense(product: Product, y: Array, basis: Array, weights: Array) -> tuple[Ar
     # what should be 0 is all error, and what should not, since a rate is 0, is known to |E v|
     unsure = ROUNDING * jnp.finfo(y.dtype).eps + jnp.asarray(product.error, y.dtype)
     noise = unsure * jnp.linalg.norm(gram) * jnp.linalg.norm(v)
+    if isinstance(product, NUFFT):  # the data are met where the kernel has no rate of 0, however it is summed
+        noise = jnp.where(product.definite, 0.0, noise)
     error = _relative(residual, y, weights, noise)
     return tuple(row[None] for row in (residual, v, beta, norm, error, jnp.asarray(n)))
 

@@ -1,18 +1,22 @@
 """What experiments/README.md and the docs show of finished experiments, in Markdown: a card each, and their margins."""
 
-import json
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from lfp import _files
 from lfp.harness.claims import EXPERIMENTS, Script, experiments
 
 
 def cards(out: str | Path = "results", folder: Path = EXPERIMENTS) -> str:
     """A card for every experiment of which a full run of unshifted seeds is in `out`."""
     paths = {name: Path(out) / name / "result.json" for name in experiments(folder)}
-    shown = [(script, _read(paths[name])) for name, script in experiments(folder).items() if paths[name].exists()]
+    shown = [
+        (script, _files.read_result(paths[name].parent))
+        for name, script in experiments(folder).items()
+        if paths[name].exists()
+    ]
     return "\n".join(_card(script, result) for script, result in shown)
 
 
@@ -26,7 +30,7 @@ def margins(out: str | Path = "results", folder: Path = EXPERIMENTS) -> str:
     rows = []
     for name in experiments(folder):
         paths = [Path(out) / name / "result.json", *sorted(Path(out).glob(f"{name}-seed*/result.json"))]
-        runs = {_seed(path): _read(path)["gates"] for path in paths if path.exists()}
+        runs = {_seed(path): _files.read_result(path.parent)["gates"] for path in paths if path.exists()}
         gates = [gate for seed in sorted(runs) for gate in runs[seed]]
         if gates:
             cells = (_nearest(gate for gate in gates if gate["control"] is kind) for kind in (False, True))
@@ -78,10 +82,6 @@ def _nearest(gates: Iterable[dict[str, Any]]) -> tuple[str, str, str, str]:
     if gate is None:
         return "none", "", "", ""
     return gate["claim"], _limit(gate), f"{gate['worst']:.3g}", f"{gate['margin']:.2g}"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
 
 
 def _seed(path: Path) -> int:

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lfp import _checks
+from lfp import _checks, _files
 
 _PACKAGE, _CHECKOUT = Path(__file__).parents[1:3]
 _SHIPPED = _PACKAGE / "experiments"  # where a wheel puts them
@@ -24,11 +24,21 @@ class Script(NamedTuple):
     """Numbers and strings that have a name, such as PAPER."""
     runs: bool
     """Whether it does something when it is called."""
+    broken: str | None = None
+    """Why it is no Python; None where it is."""
+
+
+class BrokenScript(RuntimeError):
+    """An experiment of which the code fails, or hands out something else than it should."""
 
 
 def read(path: Path) -> Script:
-    """A script, parsed."""
-    tree = ast.parse(path.read_text())
+    """A script, parsed; one that is no Python defines nothing."""
+    try:
+        tree = ast.parse(_files.read_input("file", path))
+    except (_checks.InputError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error) or "too deep"
+        return Script("", set(), {}, runs=False, broken=line)
     constants = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):
@@ -48,10 +58,10 @@ def experiments(folder: Path = EXPERIMENTS) -> dict[str, Script]:
     return {name: script for name, script in _scripts(folder, "experiments") if not lacking(script)}
 
 
-def incomplete(folder: Path = EXPERIMENTS) -> dict[str, list[str]]:
-    """Files that look like experiments (two parts of one, and no script to be called) with what they lack."""
+def incomplete(folder: Path = EXPERIMENTS) -> dict[str, str]:
+    """Files that look like experiments (two parts of one, and no script to be called), or are no Python: why not."""
     scripts = {name: (s, lacking(s)) for name, s in _scripts(folder, "experiments") if not s.runs}
-    return {name: lack for name, (_, lack) in scripts.items() if 0 < len(lack) < len(PARTS) - 1}
+    return {name: _why_not(s) for name, (s, lack) in scripts.items() if s.broken or 0 < len(lack) < len(PARTS) - 1}
 
 
 def lacking(script: Script) -> list[str]:
@@ -63,10 +73,13 @@ def refuse_unknown(name: str, folder: Path = EXPERIMENTS) -> None:
     """Refuse the name of no experiment; of a file that lacks a part of one, say which."""
     known, path = experiments(folder), folder / f"{name}.py"
     if name not in known and path.is_file():
-        lack = ", ".join(lacking(read(path)))
-        msg = f"name={name!r}: {path.name} lacks {lack}; an experiment defines {', '.join(PARTS)}"
+        msg = f"name={name!r}: {path.name} {_why_not(read(path))}; an experiment defines {', '.join(PARTS)}"
         raise _checks.InputError(msg)
     _checks.choice("name", name, known)
+
+
+def _why_not(script: Script) -> str:
+    return f"is no Python ({script.broken})" if script.broken else f"lacks {', '.join(lacking(script))}"
 
 
 def benchmarks(folder: Path = BENCHMARKS) -> dict[str, Script]:

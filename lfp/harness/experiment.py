@@ -15,7 +15,8 @@ import importlib.util
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ import numpy as np
 
 from lfp import _checks, _files
 from lfp.figures import plots
-from lfp.harness.claims import EXPERIMENTS, refuse_unknown
+from lfp.harness.claims import EXPERIMENTS, BrokenScript, refuse_unknown
 from lfp.measure.probes import ModeCurves
-from lfp.measure.trajectory import labelled, load, parts, save
+from lfp.measure.trajectory import labelled, load, may_be_ours, parts, save
 
 Arrays = dict[str, tuple[Sequence[str], Any]]
 Stage = Callable[[str, Callable[[], Arrays]], Arrays]
@@ -57,25 +58,39 @@ class Settings:
 class Kept:
     """Parts of a run, each done once and kept in a file: a run that was killed goes on after the last of them."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
-        self.folder, self.say, self.before = folder, say, 0.0
+    def __init__(self, folder: Path, say: Callable[[str], None], settings: dict[str, Any] | None = None) -> None:
+        self.folder, self.say, self.settings, self.before = folder, say, settings or {}, 0.0
 
     def __call__(self, name: str, work: Callable[[], Arrays]) -> Arrays:
         """The arrays of a part: read if it was done before, else made and kept."""
         path = self.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.nc"
+        settings = {**self.settings, "part": name}
         if path.exists():
             self.say(f"{name}: kept")
-            data = load(path)
+            data = _load(path, settings)
             self.before += data.attrs["seconds"]
             return {key: (array.dims, array.values) for key, array in data.variables.items()}
         self.say(name)
         began = time.perf_counter()
         arrays = work()
         data = labelled({}, **arrays)
-        data.attrs["seconds"] = time.perf_counter() - began
         self.folder.mkdir(exist_ok=True)
-        save(path, data)
+        _save(path, data, settings, time.perf_counter() - began)
         return arrays
+
+
+def _save(path: Path, data: Any, settings: dict[str, Any], seconds: float) -> None:
+    """Write arrays with the time that they took and the run that they are of."""
+    save(path, data.assign_attrs(seconds=seconds, run=_files.identity(settings)))
+
+
+def _load(path: Path, settings: dict[str, Any]) -> Any:
+    """Read what `_save` wrote, and refuse that of another run or part."""
+    data = load(path)
+    if data.attrs.get("run") != _files.identity(settings):
+        msg = f"{str(path)!r} is of another run or part; allowed: a file of these settings (--force runs it again)"
+        raise _files.Damaged(msg)
+    return data
 
 
 def direct(name: str, work: Callable[[], Arrays]) -> Arrays:  # noqa: ARG001 - a stage has a name
@@ -100,12 +115,35 @@ def unpack(data: Any, name: str) -> ModeCurves:
     return ModeCurves(steps, modes, data[name].values @ np.array([1, 1j]), present)
 
 
+@contextlib.contextmanager
+def _of_script(path: Path) -> Iterator[None]:
+    """Say where in its file an experiment failed, whatever it raised; but numbers that diverge, disks and memory."""
+    try:
+        yield
+    except (FloatingPointError, MemoryError, _files.Damaged):
+        raise
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        places = [i for i, frame in enumerate(frames) if frame.filename == str(path.absolute())]
+        lines = [frames[i].lineno for i in places]
+        ours = isinstance(error, _checks.InputError) and not lines
+        behind = frames[places[-1] + 1 :] if places else frames
+        disk = isinstance(error, OSError) and any(frame.filename == _files.__file__ for frame in behind)
+        if ours or disk or "RESOURCE_EXHAUSTED" in str(error):
+            raise
+        where = f"{path.name}:{lines[-1]}" if lines else path.name
+        msg = f"experiment {path.stem} is broken: {where}: {type(error).__name__}: {error}"
+        raise BrokenScript(msg) from error
+
+
 def experiment(name: str, folder: Path = EXPERIMENTS) -> Any:
     """The module of an experiment."""
     refuse_unknown(name, folder)
-    spec: Any = importlib.util.spec_from_file_location(f"experiments.{name}", folder / f"{name}.py")
+    path = folder / f"{name}.py"
+    spec: Any = importlib.util.spec_from_file_location(f"experiments.{name}", path)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
-    spec.loader.exec_module(module)
+    with _of_script(path):
+        spec.loader.exec_module(module)
     return module
 
 
@@ -159,34 +197,39 @@ def run(
     """
     module, began = experiment(name, folder), time.perf_counter()
     claim = (module.__doc__ or "").split("\n")[0]
-    config = shifted(name, module.SMOKE if smoke else module.Config(), seed)
-    place, settings = Path(out) / folder_name(name, smoke, seed), {"experiment": name, **asdict(config)}
-    say(f"{name}: {claim}")
+    with _of_script(folder / f"{name}.py"):
+        config = shifted(name, module.SMOKE if smoke else module.Config(), seed)
+        settings = {"experiment": name, **asdict(config)}
+    place = Path(out) / folder_name(name, smoke, seed)
     with _files.held(place):
+        say(f"{name}: {claim}")
+        force = force or not _files.same_draws(place, _files.environment())
         kept = not force and _files.settings_of(place) == _files.plain(settings) and (place / "curves.nc").exists()
         if not kept:
-            _files.claim(place, settings, force=force)
-            if force:
+            if force:  # before the folder is of these settings: a kill leaves no parts of what was
                 _remove(place / "parts")
-            stage = Kept(place / "parts", lambda part: say(f"{name}: {part}"))
-            data = labelled({}, **module.run(config, stage))
-            data.attrs["seconds"] = time.perf_counter() - began + stage.before
-            save(place / "curves.nc", data)
-            _remove(place / "parts")
-        return _judge(module, name, claim, config, place)
+            _files.claim(place, settings, force=force)
+            stage = Kept(place / "parts", lambda part: say(f"{name}: {part}"), settings)
+            with _of_script(folder / f"{name}.py"):
+                data = labelled({}, **module.run(config, stage))
+            _save(place / "curves.nc", data, settings, time.perf_counter() - began + stage.before)
+        _remove(place / "parts")  # after a kill too
+        with _of_script(folder / f"{name}.py"):
+            return _judge(module, name, claim, config, place, settings)
 
 
 def _remove(parts: Path) -> None:
-    """Remove the parts of a run, and the folder where nothing else is in it."""
+    """Remove the parts of runs, whole, damaged or half-written, and the folder where nothing else is in it."""
     for path in [*parts.glob("*.nc"), *parts.glob(f"*.nc.*{_files.PARTIAL}")]:
-        path.unlink()
+        if path.suffix != ".nc" or may_be_ours(path):
+            path.unlink()
     with contextlib.suppress(OSError):
         parts.rmdir()
 
 
-def _judge(module: Any, name: str, claim: str, config: Any, place: Path) -> dict[str, Any]:
+def _judge(module: Any, name: str, claim: str, config: Any, place: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Gates and picture from the stored arrays: result.json."""
-    data = load(place / "curves.nc")
+    data = _load(place / "curves.nc", settings)
     gates = module.check(data, config)
     with plots.style():
         _files.save_figure(module.plot(data, config), place, "experiment")

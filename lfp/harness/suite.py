@@ -3,13 +3,14 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 from lfp import _checks
-from lfp.harness.claims import EXPERIMENTS, experiments, incomplete
+from lfp.harness.claims import EXPERIMENTS, BrokenScript, experiments, incomplete
 
 
 def run_all(
@@ -19,8 +20,8 @@ def run_all(
 
     Args:
         out: folder of folders.
-        jobs: how many run side by side, each in a process of its own; with more than one, `say` must be a function of
-            a module, and a script that calls this needs `if __name__ == "__main__":`.
+        jobs: how many run side by side, each in a process of its own; with more than one, `say` must be one
+            that can be pickled, and a script that calls this needs `if __name__ == "__main__":`.
         say: receives remarks, one line each.
         how: as in `experiment.run`.
 
@@ -34,8 +35,8 @@ def run_all(
     jobs = _checks.integer("jobs", jobs, 1)
     folder = how.get("folder", EXPERIMENTS)
     names = experiments(folder)
-    for name, lack in incomplete(folder).items():
-        say(f"{name}: left out, lacks {', '.join(lack)}")
+    for name, why in incomplete(folder).items():
+        say(f"{name}: left out, {why}")
     calls = [(name, out, {**how, "say": say}) for name in names]
     done = {}
     for row in map(_run, calls) if jobs == 1 else _side_by_side(calls, jobs):
@@ -69,6 +70,15 @@ def _start_worker(x64: bool) -> None:
     jax.config.update("jax_enable_x64", x64)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback; the parent says so
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # workers share the memory of an accelerator
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed holds no folder and waits for no work."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run(call: tuple[str, str | Path, dict[str, Any]]) -> dict[str, Any]:
@@ -79,7 +89,7 @@ def _run(call: tuple[str, str | Path, dict[str, Any]]) -> dict[str, Any]:
     name, out, how = call
     try:
         return experiment.run(name, out, **how)
-    except FloatingPointError as error:
+    except (FloatingPointError, BrokenScript, _checks.InputError) as error:
         return {"name": name, "gates": [], "passed": False, "seconds": 0.0, "error": str(error)}
     finally:
         jax.clear_caches()  # compiled code of one is of no use to the next

@@ -13,7 +13,7 @@ from lfp.kernels.algebra import (
     as_kernel as as_kernel,
 )
 from lfp.kernels.blocked import kernel_product as kernel_product, network_product as network_product
-from lfp.kernels.empirical import ntk_vector_product as ntk_vector_product
+from lfp.kernels.empirical import ntk_vector_product as ntk_vector_product, parameter_uses as parameter_uses
 from lfp.kernels.profile import Profile as Profile
 from lfp.kernels.series import power_series as power_series
 

@@ -256,9 +256,10 @@ def _number(factor: Any) -> float:
         raise _checks.InputError(msg) from None
 
 
-def refuse_asymmetric(one: Array, other: Array, name: str = "kernel") -> None:
+def refuse_asymmetric(one: Any, other: Any, name: str = "kernel") -> None:
     """Refuse K(x, y) and K(y, x) that differ beyond the rounding of kernels with an arccos in them."""
-    size, skew = float(jnp.abs(one).max()), float(jnp.abs(one - other.T).max())
+    one, other = np.asarray(one), np.asarray(other)
+    size, skew = float(np.abs(one).max()), float(np.abs(one - other.T).max())
     if skew > min(1e-4, 10 * float(jnp.finfo(one.dtype).eps) ** 0.5) * size:
         msg = f"{name} is not symmetric: |K(x, x') - K(x', x)| reaches {skew:.1e} of {size:.1e}"
         raise _checks.InputError(msg)
@@ -266,8 +267,8 @@ def refuse_asymmetric(one: Array, other: Array, name: str = "kernel") -> None:
 
 def point_sets(x1: Any, x2: Any) -> tuple[Array, Array | None]:
     """Both point sets as matrices of one dimension and one floating dtype."""
-    sets = [jnp.asarray(_checks.real(name, x)) for name, x in (("x1", x1), ("x2", x2)) if x is not None]
-    sets = [s.astype(jnp.result_type(*sets)) for s in sets]
+    sets = [_checks.real(name, x) for name, x in (("x1", x1), ("x2", x2)) if x is not None]
+    sets = [jnp.asarray(s, jnp.result_type(*sets)) for s in sets]
     for name, x in zip(("x1", "x2"), sets, strict=False):
         if x.ndim != 2 or 0 in x.shape:
             msg = f"{name} has shape {x.shape}; allowed: (points, dimension), neither of them 0"

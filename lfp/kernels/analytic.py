@@ -5,21 +5,22 @@ K(x, x') = sum over parameters of df(x)/dp df(x')/dp / alpha^2, so that gradient
 """
 
 from abc import abstractmethod
-from typing import Any
+from functools import partial
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from lfp import _checks
-from lfp.kernels import _neural_tangents
 from lfp.kernels.algebra import Kernel, point_sets
 from lfp.kernels.averages import average
-from lfp.kernels.dual import is_closed, layer
+from lfp.kernels.dual import gaussian_dual, is_closed
 from lfp.neurons.activations import ACTIVATIONS, Activation
 from lfp.neurons.distributions import Distribution, Gaussian, second_moment
+from lfp.neurons.duals import Dual, Pair
 
 DIFFERENTIABLE = ("erf", "gelu", "sin", "gaussian")
 """Activations whose kernel has a closed form with all derivatives, also where the points coincide."""
@@ -34,7 +35,7 @@ class Analytic(Kernel):
         """K(x1, x2); x2 None stands for x1."""
         x1, x2 = point_sets(x1, x2)
         dtype = x1.dtype
-        # neural-tangents works in JAX's widest floats; float32 points get the rounded result
+        # in JAX's widest floats; float32 points get the rounded result
         x1, x2 = x1.astype(float), None if x2 is None else x2.astype(float)
         # a quadrature chooses its order by the values, which a compiled one does not see
         recursion = _compiled if is_closed(self.activation) and self.traceable else _recursion
@@ -80,15 +81,18 @@ class LayeredKernel(Analytic):
     degree: int = eqx.field(static=True, default=1)
 
     def recursion(self, x1: Array, x2: Array | None) -> Array:
-        """neural-tangents' recursion, every layer with its weights and biases."""
-        stax = _neural_tangents.load().stax
-        dense = stax.Dense(1, self.w_std, self.b_std, parameterization="ntk")[2]  # the width does not enter
-        through = layer(stax, self.activation, x1.shape[1])[2]
-        k = dense(x1, x2)
-        for _ in range(self.depth):
-            k = through(k)
-            k = dense(_power(k, self.degree) if self.degree > 1 else k)
-        return k.ntk
+        """Layer by layer from E[z z'] = b_std^2 + w_std^2 x.x' / d: see `_layer`."""
+        w, b = (jnp.asarray(std, x1.dtype) ** 2 for std in (self.w_std, self.b_std))
+        c, variances = _covariance(x1, x2, w / x1.shape[1], b)
+        dual, state = gaussian_dual(self.activation, x1.shape[1]), (c, c, variances)
+        layer = partial(_layer, dual, self.degree, w, b)
+        if is_closed(self.activation) or isinstance(x1, Tracer):
+            # in reverse a layer is computed again: only what layers hand on is kept
+            again = jax.checkpoint(layer, prevent_cse=False)
+            return jax.lax.scan(lambda state, _: (again(state), None), state, length=self.depth)[0][1]
+        for _ in range(self.depth):  # every layer with an order of its own
+            state = layer(state)
+        return state[1]
 
 
 class TwoLayerKernel(Analytic):
@@ -114,18 +118,13 @@ class TwoLayerKernel(Analytic):
         return isinstance(self.w, Gaussian) and isinstance(self.b, Gaussian)
 
     def recursion(self, x1: Array, x2: Array | None) -> Array:
-        """By neural-tangents' layer for Gaussian w and b, by quadrature for others."""
+        """In closed form or by Mehler's sum for Gaussian w and b, by quadrature for others."""
         if not (isinstance(self.w, Gaussian) and isinstance(self.b, Gaussian)):
             return self._averaged(x1, x2)
-        stax = _neural_tangents.load().stax
-        # Dense over sqrt(d) would divide by the dimension: W_std sqrt(d) takes it back
-        d = x1.shape[1]
-        first = stax.Dense(1, d**0.5 * self.w.scale, self.b.scale, parameterization="ntk")[2](x1, x2)
-        # the gradients of (w, b) are a s'(z) (x, 1), without neural-tangents' factors W_std^2, b_std^2
-        second_moment = self.a.moment(2).astype(x1.dtype)
-        tangent = second_moment * (1 + x1 @ (x1 if x2 is None else x2).T)
-        last = layer(stax, self.activation, d)[2](first.replace(ntk=tangent))
-        return last.nngp + last.ntk
+        w, b = (jnp.asarray(of.scale, x1.dtype) ** 2 for of in (self.w, self.b))
+        c, variances = _covariance(x1, x2, w, b)
+        value, slope = _dual(gaussian_dual(self.activation, x1.shape[1]), c, variances)
+        return value + self.a.moment(2).astype(x1.dtype) * slope * (1 + x1 @ (x1 if x2 is None else x2).T)
 
     def _averaged(self, x1: Array, x2: Array | None) -> Array:
         if isinstance(x1, Tracer) or isinstance(x2, Tracer):
@@ -145,11 +144,29 @@ def _recursion(kernel: Analytic, x1: Array, x2: Array | None) -> Array:
 _compiled = eqx.filter_jit(_recursion)
 
 
-def _power(k: Any, degree: int) -> Any:
-    """The kernel of a product of independent factors that all have kernel k."""
-    return k.replace(
-        nngp=k.nngp**degree,
-        ntk=degree * k.nngp ** (degree - 1) * k.ntk,
-        cov1=k.cov1**degree,
-        cov2=None if k.cov2 is None else k.cov2**degree,
-    )
+State = tuple[Array, Array, tuple[Array, ...]]
+"""E[z z'] and the tangent kernel of every pair of points, E[z^2] of x1 and, unless it is x1, of x2."""
+
+
+def _covariance(x1: Array, x2: Array | None, w: Array, b: Array) -> tuple[Array, tuple[Array, ...]]:
+    """b + w x.x' of every pair; the same of each point with itself."""
+    sets = (x1,) if x2 is None else (x1, x2)
+    return b + w * (x1 @ sets[-1].T), tuple(b + w * jnp.sum(x**2, axis=1) for x in sets)
+
+
+def _dual(dual: Dual, c: Array, variances: tuple[Array, ...]) -> Pair:
+    pair = dual(c, variances[0][:, None], variances[-1][None, :])
+    if len(variances) == 2:
+        return pair
+    # a point meets itself: rounding of c beside its variance would count, for duals take the difference of squares
+    own = dual(*3 * variances)
+    return jnp.fill_diagonal(pair[0], own[0], inplace=False), jnp.fill_diagonal(pair[1], own[1], inplace=False)
+
+
+def _layer(dual: Dual, degree: int, w: Array, b: Array, state: State) -> State:
+    """S = E[s(z) s(z')]: c -> b + w S^N, t -> c + w N S^(N-1) E[s'(z) s'(z')] t (Jacot et al. 2018)."""
+    c, tangent, variances = state
+    value, slope = _dual(dual, c, variances)
+    c = b + w * value**degree
+    tangent = c + w * (degree * value ** (degree - 1) * slope * tangent)
+    return c, tangent, tuple(b + w * dual(q, q, q)[0] ** degree for q in variances)

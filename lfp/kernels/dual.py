@@ -2,7 +2,7 @@
 
 Gaussian (u, v), one layer of a kernel recursion, in three ways: a closed form; Mehler's expansion in Hermite functions,
 which knows its own remainder; and, where a kink at 0 slows that down, quadrature in polar coordinates, in which both
-kinks are rays. `layer` hands them to neural-tangents.
+kinks are rays.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from scipy import special
 
 from lfp import _checks
 from lfp.neurons.activations import ACTIVATIONS, Activation
+from lfp.neurons.duals import Dual, Pair
 from lfp.numerics.precision import double_precision
 from lfp.numerics.quadrature import by_table
 
@@ -33,53 +34,13 @@ ORDERS = (16, 32, 64, 128)
 _REACH = 16.0  # of the trapezoidal rule in z: the density there is 1e-56
 _BATCH = 256  # entries per block of the polar quadrature
 
-Pair = tuple[Float[Array, "*shape"], Float[Array, "*shape"]]
-Dual = Callable[[Array, Array, Array], Pair]
-
-
-def layer(stax: Any, which: Activation, dim: int) -> Any:
-    """The layer of an activation: neural-tangents' own where that is exact, else one made of `gaussian_dual`.
-
-    Args:
-        stax: `neural_tangents.stax`.
-        which: the activation.
-        dim: dimension of the data.
-
-    Returns:
-        A layer (init_fn, apply_fn, kernel_fn) for `stax.serial`.
-    """
-    if which.layer is not None and corner(which) is None:
-        return which.layer(stax)
-    dual = gaussian_dual(which, dim)
-
-    def init_fn(rng: Any, shape: Any) -> Any:  # noqa: ARG001
-        return shape, ()
-
-    def apply_fn(params: Any, x: Any, **_: Any) -> Any:  # noqa: ARG001
-        return which(x)
-
-    def kernel_fn(k: Any, **_: Any) -> Any:
-        # nngp, ntk: all pairs (n, m); cov1, cov2: the variances (n,), (m,), cov2 None where x2 is x1
-        q1, q2 = k.cov1, k.cov1 if k.cov2 is None else k.cov2
-        nngp, slope = dual(k.nngp, q1[:, None], q2[None, :])
-        return k.replace(
-            nngp=nngp,
-            ntk=None if k.ntk is None else k.ntk * slope,
-            cov1=dual(q1, q1, q1)[0],
-            cov2=None if k.cov2 is None else dual(q2, q2, q2)[0],
-            is_gaussian=False,
-        )
-
-    for part in (init_fn, apply_fn, kernel_fn):
-        part.__name__ = which.name
-    return stax.layer(lambda: (init_fn, apply_fn, kernel_fn))()
-
 
 def gaussian_dual(which: Activation, dim: int = 1) -> Dual:
     """(c, q1, q2) -> (E[phi(u) phi(v)], E[phi'(u) phi'(v)]) for Var u = q1, Var v = q2, Cov(u, v) = c.
 
-    Closed for relu and leaky relu (Cho and Saul 2009); else Mehler's sum_k a_k(q1) a_k(q2) rho^k with
-    a_k(q) = E[phi(sqrt(q) z) h_k(z)], as many terms as E[phi^2] - sum_k a_k^2 asks for, or a polar quadrature.
+    Closed for relu and leaky relu (Cho and Saul 2009), and for an activation with a `dual`; else Mehler's
+    sum_k a_k(q1) a_k(q2) rho^k with a_k(q) = E[phi(sqrt(q) z) h_k(z)], as many terms as E[phi^2] - sum_k a_k^2 asks
+    for, or a polar quadrature.
 
     Args:
         which: the activation.
@@ -95,15 +56,13 @@ def gaussian_dual(which: Activation, dim: int = 1) -> Dual:
     """
     slopes = corner(which)
     if slopes is None:
-        return partial(_general, which)
-    with jax.ensure_compile_time_eval():
-        at_zero = float(which.derivative(jnp.zeros(())))
-    return partial(_arc_cosine, slopes, at_zero, dim)
+        return partial(_general, which) if which.dual is None else which.dual
+    return partial(_arc_cosine, which, slopes, dim)
 
 
 def is_closed(which: Activation) -> bool:
     """Whether the averages have a closed form, which looks at no value and may be compiled."""
-    return which.layer is not None or corner(which) is not None
+    return which.dual is not None or corner(which) is not None
 
 
 def corner(which: Activation) -> tuple[float, float] | None:
@@ -127,7 +86,7 @@ def _angle(dim: int, c: Array, q1: Array, q2: Array) -> tuple[Array, Array]:
     return jnp.arctan2(sine, jnp.where(product > 0, c / unit, 1)), product * sine
 
 
-def _arc_cosine(slopes: tuple[float, float], at_zero: float, dim: int, c: Array, q1: Array, q2: Array) -> Pair:
+def _arc_cosine(which: Activation, slopes: tuple[float, float], dim: int, c: Array, q1: Array, q2: Array) -> Pair:
     # phi = (s z + d |z|) / 2, s = c_+ + c_-, d = c_+ - c_-: E[phi' phi'] = (c_+^2 + c_-^2)/2 - d^2 angle / (2 pi)
     low, high = slopes
     angle, sine = _angle(dim, c, q1, q2)
@@ -135,6 +94,7 @@ def _arc_cosine(slopes: tuple[float, float], at_zero: float, dim: int, c: Array,
     slope = (low**2 + high**2) / 2 - factor * angle
     value = slope * c + factor * sine
     # of variance 0 is what is 0, where JAX's derivative has a value of its own
+    at_zero = which.derivative(jnp.zeros((), c.dtype))
     one, two = (jnp.where(q > 0, (low + high) / 2, at_zero) for q in (q1, q2))
     return value, jnp.where((q1 > 0) & (q2 > 0), slope, one * two)
 

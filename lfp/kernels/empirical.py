@@ -1,16 +1,20 @@
 """Empirical neural tangent kernels: of any network at given parameters."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, PyTree
 
 from lfp import _checks
 from lfp.kernels.algebra import point_sets
+from lfp.kernels.gram import Factors, mirrored, tiled
+from lfp.kernels.program import ParameterUses, Program
 
 Params = PyTree[Array]
 
@@ -35,7 +39,7 @@ class Model(Protocol):
 
 
 BLOCK_BYTES = 2**28
-"""Memory that a block of rows of an empirical kernel may take, in bytes."""
+"""Memory that a tile of an empirical kernel may take, in bytes."""
 
 
 def cast(params: Params, dtype: Any) -> Params:
@@ -70,22 +74,9 @@ def ntk_vector_product(
         True
     """
     x1, x2 = point_sets(x1, x2)
-    return _product(network, params, x1, x1 if x2 is None else x2)
-
-
-def _product(network: Model, params: Params, x1: Array, x2: Array, trace: bool = False) -> Callable[[Array], Array]:
-    """v -> K(x1, x2) v; with `trace` the mean over the outputs of v -> K_jj v."""
-    evaluate = getattr(network, "outputs", network.apply) if trace else network.apply
-    out, pull = jax.vjp(lambda p: evaluate(p, x2), params)
-    _, push = jax.linearize(lambda p: evaluate(p, x1), params)
-    if out.ndim == 1:
-        return lambda v: push(pull(v)[0]) / network.alpha**2
-
-    def mean(v: Array) -> Array:
-        each = jax.vmap(lambda e: push(pull(jnp.outer(v, e))[0]) @ e)(jnp.eye(out.shape[1], dtype=out.dtype))
-        return jnp.mean(each, axis=0) / network.alpha**2
-
-    return mean
+    _, pull = jax.vjp(lambda p: network.apply(p, x1 if x2 is None else x2), params)
+    _, push = jax.linearize(lambda p: network.apply(p, x1), params)
+    return lambda v: push(pull(v)[0]) / network.alpha**2
 
 
 def empirical_kernel(
@@ -95,7 +86,11 @@ def empirical_kernel(
     x2: Float[Array, "m d"] | None = None,
     trace: bool = False,
 ) -> Float[Array, "n m"]:
-    """J(x1) J(x2)^T / alpha^2 of a network at given parameters, column by column in blocks of bounded memory.
+    """J(x1) J(x2)^T / alpha^2 of a network at given parameters, layer by layer and in tiles of bounded memory.
+
+    A weight of a layer z = W a adds (a(x) . a(x')) (df/dz(x) . df/dz(x')), which needs no gradient (arXiv 2206.08720).
+    Such weights are found in the traced program of any network; `lfp.kernels.parameter_uses` names them. The gradients
+    by other parameters are formed.
 
     Args:
         network: any network, with `apply(params, x)` and `alpha`.
@@ -110,7 +105,7 @@ def empirical_kernel(
 
     Raises:
         InputError: points that are no matrix, or of different dimension, or not finite; parameters that are not
-            finite, or no floats.
+            finite, or no floats; a network whose value at a point depends on the other points.
 
     Example:
         >>> from lfp import TwoLayer, kernel
@@ -121,7 +116,45 @@ def empirical_kernel(
     """
     x1, x2 = point_sets(x1, x2)
     dtype = _floating(params)
-    return _empirical(network, params, x1.astype(dtype), None if x2 is None else x2.astype(dtype), trace)
+    matrix, alone = _empirical(network, params, x1.astype(dtype), None if x2 is None else x2.astype(dtype), trace)
+    if not isinstance(alone, Tracer) and not alone:
+        msg = "network mixes points: its value at a point depends on the other points of the batch; allowed: networks "
+        raise _checks.InputError(msg + "that see every point alone (no batch normalisation)")
+    # a program of its own, else XLA computes every entry twice
+    return mirrored(matrix) if x2 is None else matrix
+
+
+def parameter_uses(network: Model, params: Params, dim: int, trace: bool = False) -> ParameterUses:
+    """Which parameters enter a network only in products, convolutions and sums: `empirical_kernel` uses their factors.
+
+    Args:
+        network: any network.
+        params: its parameters.
+        dim: of its input.
+        trace: as in `empirical_kernel`.
+
+    Returns:
+        Names of these parameters, `structured`, and of the others, `general`, by which every gradient is formed.
+
+    Example:
+        >>> from lfp import TwoLayer
+        >>> network = TwoLayer(width=8)
+        >>> parameter_uses(network, network.init(jax.random.key(0), 2), 2)
+        ParameterUses(structured=('[0]', '[1]', '[2]'), general=())
+    """
+    _checks.integer("dim", dim, 1)
+    evaluate = getattr(network, "outputs", network.apply) if trace else network.apply
+    leaves, tree = jax.tree.flatten(params)
+    point = jax.ShapeDtypeStruct((dim,), _floating(params))
+    names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    return _program(evaluate, leaves, tree, point).parameters(names)
+
+
+def _program(evaluate: Callable[[Params, Array], Array], leaves: Sequence[Array], tree: Any, point: Any) -> Program:
+    def outputs(leaves: Sequence[Array], point: Array) -> Array:
+        return jnp.ravel(evaluate(jax.tree.unflatten(tree, leaves), point[None])[0])
+
+    return Program(outputs, leaves, point)
 
 
 def _floating(params: Any) -> Any:
@@ -138,14 +171,20 @@ def _floating(params: Any) -> Any:
 
 
 @eqx.filter_jit
-def _empirical(network: Model, params: Params, x1: Array, x2: Array | None, trace: bool) -> Array:
-    columns = x1 if x2 is None else x2
-    out = jax.eval_shape(getattr(network, "outputs", network.apply) if trace else network.apply, params, columns)
-    # one column holds a tangent of the parameters and a few arrays of hidden values
-    count = sum(leaf.size for leaf in jax.tree.leaves(params))
-    size = out.dtype.itemsize * (2 * count + 4 * network.width * (len(x1) + len(columns))) * out.size // len(columns)
-    block = int(np.clip(BLOCK_BYTES // size, 1, len(columns)))
-    product = _product(network, params, x1, columns, trace)
-    matrix = jax.lax.map(product, jnp.eye(len(columns), dtype=out.dtype), batch_size=block).T
-    # one triangle, copied: a mean of both is not symmetric to the last digit once XLA has fused it
-    return jnp.tril(matrix) + jnp.tril(matrix, -1).T if x2 is None else matrix
+def _empirical(network: Model, params: Params, x1: Array, x2: Array | None, trace: bool) -> tuple[Array, Array]:
+    """The kernel, and whether the network sees points one by one."""
+    evaluate = getattr(network, "outputs", network.apply) if trace else network.apply
+    leaves, tree = jax.tree.flatten(params)
+    program = _program(evaluate, leaves, tree, x1[0])
+    dtype = jnp.result_type(*leaves)
+
+    def pairs(x: Array) -> Factors:
+        return jax.vmap(lambda point: program.factors(leaves, point, dtype))(x)
+
+    shapes = jax.eval_shape(pairs, x1[:1])
+    size = 4 * sum(leaf.size for leaf in jax.tree.leaves(shapes)) * dtype.itemsize
+    block = max(1, min(BLOCK_BYTES // size, math.isqrt(BLOCK_BYTES // (4 * dtype.itemsize))))
+    matrix = tiled(pairs, x1, x2, block) / (network.alpha**2 * program.count)
+    far = 1 + x1[0] + jnp.abs(x1[0])
+    values = [evaluate(params, jnp.stack([x1[0], other]))[0] for other in (x1[0], far)]
+    return matrix, jnp.array_equal(*values, equal_nan=True)

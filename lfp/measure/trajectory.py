@@ -1,6 +1,7 @@
 """`Trajectory`: the one result that theory and training both hand out."""
 
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int, Num
 
 from lfp import _checks
-from lfp._files import write_whole
+from lfp._files import Damaged, write_whole
 
 
 class Trajectory(eqx.Module):
@@ -81,13 +82,22 @@ def parts(values: Complex[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 2"
     return np.stack([np.real(values), np.imag(values)], axis=-1)
 
 
+_MARK = b"\nlfp sha256 "
+
+
 def save(path: str | Path, data: Any) -> None:
-    """Write an xarray.Dataset as netCDF, whole or not at all, with a digest of its arrays as an attribute."""
-    write_whole(path, bytes(data.assign_attrs(digest=_digest(data)).to_netcdf(engine="h5netcdf")))
+    """Write an xarray.Dataset as netCDF, whole or not at all, with a digest behind it.
+
+    HDF5 does not look behind its end, so that the file opens with xarray and netCDF's tools as any other.
+    """
+    content = bytes(data.to_netcdf(engine="h5netcdf"))
+    write_whole(path, content + _mark(content))
 
 
 def load(path: str | Path) -> Any:
     """Read an xarray.Dataset that `save` wrote, and close the file.
+
+    The digest is looked at first: HDF5 can run for ever on a damaged file.
 
     Raises:
         InputError: a file that cannot be read, was written by an earlier lfp, or is damaged.
@@ -95,33 +105,29 @@ def load(path: str | Path) -> Any:
     import xarray as xr
 
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as stored:
-            data = stored.load()
-    except Exception as error:  # damage shows in every layer below
-        why = f"no netCDF file ({type(error).__name__})" if Path(path).exists() else "no such file"
-        msg = f"{str(path)!r} cannot be read: {why}; allowed: a file that lfp wrote (--force runs it again)"
+        whole = Path(path).read_bytes()
+    except OSError as error:
+        msg = f"{str(path)!r} cannot be read: {(error.strerror or str(error)).lower()}; allowed: a file that lfp wrote"
         raise _checks.InputError(msg) from None
-    digest = data.attrs.pop("digest", None)
-    if digest != _digest(data):
-        why = "has no digest, as those of lfp 0.1" if digest is None else "is damaged: its digest is another"
+    content = whole[: -len(_mark(b""))]
+    if whole != content + _mark(content):
+        why = "is damaged: its digest is another"
+        if _MARK not in whole:
+            why = "has no digest: it is cut short or overwritten, or of lfp 0.1"
         msg = f"{str(path)!r} {why}; allowed: a file that this lfp wrote (--force runs it again)"
-        raise _checks.InputError(msg)
-    return data
+        raise Damaged(msg)
+    with xr.open_dataset(io.BytesIO(content), engine="h5netcdf") as stored:
+        return stored.load()
 
 
-def _digest(data: Any) -> str:
-    """SHA-256 of names, shapes, values and attributes, as they come back from a file."""
-    digest = hashlib.sha256()
-    for name in sorted(data.variables):
-        variable = data.variables[name]
-        values = np.asarray(variable.values)
-        values = np.where(np.isnan(values), np.nan, values) if values.dtype.kind == "f" else values  # one NaN of many
-        content = values.tobytes() if values.dtype.kind in "biufc" else repr(values.tolist()).encode()
-        kind = values.dtype.str if values.dtype.kind in "biufc" else "text"
-        digest.update(f"{name} {variable.dims} {values.shape} {kind} ".encode() + content)
-    for name in sorted(set(data.attrs) - {"digest"}):
-        digest.update(f"{name}={np.ravel(data.attrs[name]).tolist()!r} ".encode())
-    return digest.hexdigest()
+def may_be_ours(path: Path) -> bool:
+    """Whether `save` wrote a file, or may have written what is left of it: not so of whole ones of others."""
+    content = path.read_bytes()
+    return _MARK in content or not content.startswith(b"\x89HDF")
+
+
+def _mark(content: bytes) -> bytes:
+    return _MARK + hashlib.sha256(content).hexdigest().encode()
 
 
 def log_steps(total: int, count: int) -> Int[np.ndarray, " t"]:

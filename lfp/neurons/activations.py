@@ -1,4 +1,4 @@
-"""Activations: the function, its growth at infinity, its transform, its layer in neural-tangents."""
+"""Activations: the function, its growth at infinity, its transform, its averages over Gaussian weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from lfp import _checks
-from lfp.neurons import transforms
+from lfp.neurons import duals, transforms
+from lfp.neurons.duals import Dual
 from lfp.neurons.transforms import ClosedForm
 
 Scalar = Callable[[Float[Array, "..."]], Float[Array, "..."]]
@@ -23,7 +24,8 @@ class Activation(eqx.Module):
         function: the function, elementwise, differentiable by JAX.
         slopes: (c_-, c_+) of sigma(z) ~ c z + d at -infinity and +infinity.
         levels: (d_-, d_+) of the same.
-        layer: builds its layer from neural-tangents' `stax`; None where that has no closed form.
+        dual: (c, q1, q2) -> (E[sigma(u) sigma(v)], E[sigma'(u) sigma'(v)]) of Gaussian u, v with variances q1, q2 and
+            covariance c, which broadcast, in closed form; None: found numerically, as it is for lines with a corner.
         transform: |F[sigma]|^2 and its relatives in closed form; None: found numerically where they are needed.
         kinks: points where the function or one of its derivatives jumps, for the numerical transform.
 
@@ -37,7 +39,7 @@ class Activation(eqx.Module):
     function: Scalar = eqx.field(static=True)
     slopes: tuple[float, float] | None = eqx.field(static=True, default=None)
     levels: tuple[float, float] | None = eqx.field(static=True, default=None)
-    layer: Callable[[Any], Any] | None = eqx.field(static=True, default=None)
+    dual: Dual | None = eqx.field(static=True, default=None)
     transform: ClosedForm | None = eqx.field(static=True, default=None)
     kinks: tuple[float, ...] = eqx.field(static=True, default=())
 
@@ -78,27 +80,25 @@ def _ricker(z: Array) -> Array:
 _LINEAR, _STEP, _SIGN, _NONE = (0.0, 1.0), (0.0, 1.0), (-1.0, 1.0), (0.0, 0.0)
 _LEAK = 0.01
 _ALL = (
-    Activation(
-        "relu", jax.nn.relu, _LINEAR, _NONE, lambda stax: stax.Relu(), transforms.piecewise_linear(0.0, 1.0), (0.0,)
-    ),
+    Activation("relu", jax.nn.relu, _LINEAR, _NONE, None, transforms.piecewise_linear(0.0, 1.0), (0.0,)),
     Activation(
         "leaky_relu",
         lambda z: jax.nn.leaky_relu(z, _LEAK),
         (_LEAK, 1.0),
         _NONE,
-        lambda stax: stax.LeakyRelu(_LEAK),
+        None,
         transforms.piecewise_linear(_LEAK, 1.0),
         (0.0,),
     ),
     Activation("tanh", jnp.tanh, _NONE, _SIGN, None, transforms.TANH),
     Activation("sigmoid", jax.nn.sigmoid, _NONE, _STEP, None, transforms.SIGMOID),
-    Activation("erf", jax.scipy.special.erf, _NONE, _SIGN, lambda stax: stax.Erf(), transforms.ERF),
+    Activation("erf", jax.scipy.special.erf, _NONE, _SIGN, duals.erf, transforms.ERF),
     Activation("softplus", jax.nn.softplus, _LINEAR, _NONE, None, transforms.SOFTPLUS),
-    Activation("gelu", _gelu, _LINEAR, _NONE, lambda stax: stax.Gelu(), transforms.GELU),
+    Activation("gelu", _gelu, _LINEAR, _NONE, duals.gelu, transforms.GELU),
     Activation("silu", jax.nn.silu, _LINEAR, _NONE, None, transforms.SILU),
     Activation("elu", jax.nn.elu, _LINEAR, (-1.0, 0.0), None, transforms.ELU, (0.0,)),
-    Activation("sin", jnp.sin, None, None, lambda stax: stax.Sin(), transforms.SIN),
-    Activation("gaussian", _gaussian, _NONE, _NONE, lambda stax: stax.Gaussian(1.0, -0.5), transforms.GAUSSIAN),
+    Activation("sin", jnp.sin, None, None, duals.sin, transforms.SIN),
+    Activation("gaussian", _gaussian, _NONE, _NONE, duals.gaussian, transforms.GAUSSIAN),
     Activation("ricker", _ricker, _NONE, _NONE, None, transforms.RICKER),
 )
 ACTIVATIONS = {a.name: a for a in _ALL}

@@ -7,16 +7,20 @@ With x = lr L, e what is left of the mode and d its last move (heavy ball; Neste
 
 from e = 1, d = 0, as optax starts. Roots z may be complex or meet, so the steps are taken by powers of the matrix.
 
-What they give is exact for x and mu that are 4 units in the last place off (heavy ball above .9 of its limit of
-stability: 48), to as many units of itself: `tests.falsify.laws`. Slow modes keep their digits; near the limit a mode
-climbs to 1 / (1 - mu) times its start, and a unit in mu may be 1e8 in the last place of the solution.
+Near the limit of stability z is near -1, and powers would lose what is left of it. There (-1)^s e_s of the heavy ball
+obeys the same recursion at 2 (1 + mu) - x, from e = 1, d = 2: the mirror of a slow mode, which keeps its digits.
+
+What they give is exact for x and mu that are 4 units in the last place off (heavy ball at a constant rate above .9 of
+its limit: 12), to as many units of itself: `tests.falsify.laws`.
+Near the limit a mode climbs to 1 / (1 - mu) times its start, and a unit in mu may be 1e8 in the
+last place of the solution.
 """
 
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Bool, Float, Num
 
 from lfp import _checks
 from lfp.optimisers.descent import GradientFlow
@@ -39,10 +43,12 @@ class Momentum(Law):
     def learned(self, rates: Float[Array, " k"], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
         """1 - p_s(L), whole steps, told apart up to 2^53 (float64) or 2^24 (float32); infinity for the limit."""
         x, mu = self.lr * rates, self.mu
-        first = (-(1 + mu) * x, _fill(mu**2, x)) if self.ahead else (-x, _fill(mu, x))
-        steps = jnp.asarray(steps)
-        found = _learned((*first, -x, _fill(mu - 1, x)), jnp.where(jnp.isinf(steps), 0, steps))
         bound = 2 * (1 + mu) / (1 + 2 * mu if self.ahead else 1)
+        mirrored = jnp.zeros(x.shape, bool) if self.ahead else x > bound / 2
+        slow = jnp.where(mirrored, bound - x, x)
+        first = (-(1 + mu) * slow, _fill(mu**2, x)) if self.ahead else (-slow, _fill(mu, x))
+        steps = jnp.asarray(steps)
+        found = _learned((*first, -slow, _fill(mu - 1, x)), mirrored, jnp.where(jnp.isinf(steps), 0, steps))
         limit = jnp.where(x < bound, jnp.where(x > 0, 1.0, 0.0), jnp.nan).astype(found.dtype)  # beyond there is none
         return jnp.where(jnp.isinf(steps)[:, None], limit[None, :], found)
 
@@ -118,8 +124,10 @@ def _fill(value: float | Array, like: Array) -> Array:
     return jnp.broadcast_to(jnp.asarray(value, like.dtype), like.shape)
 
 
-def _learned(less_one: tuple[Array, Array, Array, Array], steps: Num[Array, " t"]) -> Float[Array, "t k"]:
-    """Minus the first entry of (A^s - 1)(1, 0), from the entries of A - 1.
+def _learned(
+    less_one: tuple[Array, Array, Array, Array], mirrored: Bool[Array, " k"], steps: Num[Array, " t"]
+) -> Float[Array, "t k"]:
+    """1 - e from e = 1, d = 0, and the entries of A - 1; of mirrored modes 1 - (-1)^s e from e = 1, d = 2.
 
     What is squared is M = A^n - 1, A^(2n) - 1 = 2 M + M^2: for slow modes M is small and keeps its digits, which A,
     close to 1, would round away. The bits of s say which powers are applied: halving reads them off floats as exactly
@@ -128,6 +136,7 @@ def _learned(less_one: tuple[Array, Array, Array, Array], steps: Num[Array, " t"
     counts = whole(steps)
     integers = jnp.issubdtype(counts.dtype, jnp.integer)
     zero = jnp.zeros((len(counts), len(less_one[0])), less_one[0].dtype)
+    speed = jnp.where(mirrored, 2, 0).astype(zero.dtype)[None, :]
 
     def bit(_: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
         left, a, b, c, d, e, f = carry
@@ -135,8 +144,8 @@ def _learned(less_one: tuple[Array, Array, Array, Array], steps: Num[Array, " t"
         taken = (left % 2)[:, None] == 1
         left = left // 2
         e, f = (
-            jnp.where(taken, e + row[0] * (1 + e) + row[1] * f, e),
-            jnp.where(taken, f + row[2] * (1 + e) + row[3] * f, f),
+            jnp.where(taken, e + row[0] * (1 + e) + row[1] * (speed + f), e),
+            jnp.where(taken, f + row[2] * (1 + e) + row[3] * (speed + f), f),
         )
         squared = (2 * a + a * a + b * c, b * (2 + a + d), c * (2 + a + d), 2 * d + d * d + b * c)
         more = left.max(initial=0) > 0  # powers that no step asks for may overflow
@@ -145,4 +154,5 @@ def _learned(less_one: tuple[Array, Array, Array, Array], steps: Num[Array, " t"
 
     bits = jnp.iinfo(counts.dtype).bits - 1 if integers else 63
     left, *_, e, _ = jax.lax.fori_loop(0, bits, bit, (counts, *less_one, zero, zero))
-    return jnp.where(left[:, None] == 0, -e, jnp.nan)
+    sign = jnp.where(counts % 2 == 1, -1, 1).astype(zero.dtype)[:, None]
+    return jnp.where(left[:, None] == 0, jnp.where(mirrored[None, :], 1 - sign * (1 + e), -e), jnp.nan)

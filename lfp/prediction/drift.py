@@ -9,8 +9,6 @@ One iterate holds the first order in d. With a smooth activation and antisymmetr
 and only the second iterate holds the next one whole.
 """
 
-from itertools import pairwise
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -55,19 +53,19 @@ def drift(
         Right where the movement is small, of the right size where it is not.
     """
     root = np.sqrt(np.asarray(frozen.weights))
-    start, x = root * problem.y, jnp.asarray(problem.x)
+    start, x = root * problem.y, jax.device_put(problem.x)
     params = cast(params, x.dtype)
     pace, times = clock(law, frozen.rates, steps)
     still, sums = _walk([frozen], pace, times, start, np.zeros(len(times)))
     moving, bent = still, [params] * (LOOKS + 1)
     vectors = np.asarray(frozen.vectors)
-    own = jnp.asarray((vectors * np.asarray(frozen.rates)) @ vectors.T / np.outer(root, root))
+    own = (vectors * np.asarray(frozen.rates)) @ vectors.T / np.outer(root, root)
     for _ in range(iterates):
         size = np.sqrt(np.maximum(np.einsum("ti,ti->t", sums, start[None] - moving), 0))  # |d| = sqrt(c^T K c) = c^T f
         size = np.maximum.accumulate(size)
         looks = [int(np.argmax(size >= share * size.max())) for share in np.linspace(0, 1, LOOKS + 1)]
         bent = _places(network, bent, x, root * sums[looks] / network.alpha**2)
-        kernels = [own, *(empirical_kernel(network, place, x) for place in bent[1:])]
+        kernels = [own, *(np.asarray(empirical_kernel(network, place, x)) for place in bent[1:])]
         moving, sums = _walk(_between(kernels, size[looks], frozen), pace, times, start, size / max(size.max(), 1e-300))
     return (still - moving) / root
 
@@ -76,8 +74,25 @@ def clock(law: Law, rates: Float[Array, " r"], steps: Int[np.ndarray, " t"]) -> 
     """A law without memory and its clock; of momentum and schedules the flow time of a mode that hardly learns."""
     if isinstance(law, GradientDescent | GradientFlow):
         return law, np.asarray(steps, float)
-    slow = jnp.atleast_1d(1e-9 * rates.max())
-    return GradientFlow(1.0), np.asarray(law.learned(slow, jnp.asarray(steps, rates.dtype))[:, 0] / slow[0])
+    where = jax.device_put(np.asarray(steps, rates.dtype))
+    slow = 1e-9 * np.asarray(rates).max(keepdims=True)
+    return GradientFlow(1.0), np.asarray(_learned(law, slow, where))[:, 0] / slow[0]
+
+
+@eqx.filter_jit
+def _learned(law: Law, rates: Float[Array, " r"], steps: Float[Array, " t"]) -> Float[Array, "t r"]:
+    return law.learned(rates, steps)
+
+
+def left(law: Law, span: Float[Array, " t"], rates: Float[Array, " r"]) -> Float[Array, "t r"]:
+    """What is left of modes; where a kernel is beyond the limit of stability, training bounces: none grows for long."""
+    return jnp.clip(law.factor(rates, span), -1, 1)
+
+
+@eqx.filter_jit
+def _left_each(law: Law, spans: Float[Array, " t"], rates: Float[Array, "t r"]) -> Float[Array, "t r"]:
+    """Of every time the rates of its own."""
+    return jax.vmap(lambda span, rates: left(law, span[None], rates)[0])(spans, rates)
 
 
 def _walk(
@@ -88,18 +103,24 @@ def _walk(
     place: Float[np.ndarray, " t"],
 ) -> tuple[Float[np.ndarray, "t n"], Float[np.ndarray, "t n"]]:
     """P^(1/2) u and its integral over flow time, with the kernel of the place from 0 to 1 at which the weights are."""
+    middles = (place[:-1] + place[1:]) / 2
+    which = np.minimum((middles * len(spectra)).astype(int), len(spectra) - 1)
+    rates, bases = (np.stack([np.asarray(part) for part in parts]) for parts in zip(*map(_pairs, spectra), strict=True))
+    floors, spans = np.array([float(one.noise_floor) for one in spectra]), np.diff(times).astype(rates.dtype)
+    kept = np.asarray(_left_each(law, *map(jax.device_put, (spans, rates[which]))))
+    real = rates > floors[:, None]
     residuals, sums = [start], [np.zeros_like(start)]
-    for j, (before, after) in enumerate(pairwise(times), 1):
-        now = spectra[min(int((place[j - 1] + place[j]) / 2 * len(spectra)), len(spectra) - 1)]
-        rates, basis = np.asarray(now.rates), np.asarray(now.vectors)
-        # where the kernel grows beyond the limit of stability, training bounces: no mode grows for long
-        left = np.clip(np.asarray(law.factor(now.rates, jnp.asarray([after - before])))[0], -1, 1)
-        real = rates > float(now.noise_floor)
-        gone = np.where(real, (1 - left) / np.where(real, rates, 1.0), float(law.lr) * (after - before))
+    for now, span, share in zip(which, spans, kept, strict=True):
+        basis, some = bases[now], real[now]
+        gone = np.where(some, (1 - share) / np.where(some, rates[now], 1.0), float(law.lr) * span)
         part = basis.T @ residuals[-1]
         sums.append(sums[-1] + basis @ (gone * part))
-        residuals.append(basis @ (left * part))
+        residuals.append(basis @ (share * part))
     return np.stack(residuals), np.stack(sums)
+
+
+def _pairs(spectrum: GramSpectrum) -> tuple[Array, Array]:
+    return spectrum.rates, spectrum.vectors
 
 
 def _places(
@@ -108,7 +129,7 @@ def _places(
     """Where the weights are at the looks: the integral of J^T u along the places of the iterate before."""
     places = [bent[0]]
     for before, after, change in zip(bent, bent[1:], np.diff(sums, axis=0), strict=False):
-        places.append(_moved(network, places[-1], (before, after), x, jnp.asarray(change)))
+        places.append(_moved(network, places[-1], (before, after), x, change))
     return places
 
 
@@ -122,9 +143,9 @@ def _moved(
 
 
 def _between(
-    kernels: list[Float[Array, "n n"]], where: Float[np.ndarray, " l"], frozen: GramSpectrum
+    kernels: list[Float[np.ndarray, "n n"]], where: Float[np.ndarray, " l"], frozen: GramSpectrum
 ) -> list[GramSpectrum]:
     """Spectra of the kernel in the middle of every bin of the way, interpolated between the looks."""
     middles = (np.arange(BINS) + 0.5) / BINS * where[-1]
     shares = np.stack([np.interp(middles, where, row) for row in np.eye(len(where))], axis=1)
-    return [gram_spectrum(jnp.tensordot(jnp.asarray(one), jnp.stack(kernels), 1), frozen.weights) for one in shares]
+    return [gram_spectrum(gram, frozen.weights) for gram in np.tensordot(shares, np.stack(kernels), 1)]

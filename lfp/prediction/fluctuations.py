@@ -17,7 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from lfp import _checks
 from lfp.domains.problems import Points, Problem
@@ -47,11 +47,11 @@ def band_of(plan: Plan, infinite: Spectrum) -> Trajectory | None:
     None if there are more than `LARGEST_BAND` points, or if the step is unstable for the theory or for a sample.
     """
     network, problem, law = plan.network, plan.problem, plan.law
-    stable = law.lr < law.largest_stable_lr(float(infinite.rates.max()))
+    stable = law.lr < law.largest_stable_lr(float(np.asarray(infinite.rates).max()))
     if len(problem.x) > LARGEST_BAND or not stable:
         return None
     # a key of its own: the samples are not the networks that will be trained
-    key = jax.random.fold_in(jax.random.key(plan.seed), 2**31 - 1)
+    key = jax.random.fold_in(jax.random.key(plan.seed), np.uint32(2**31 - 1))
     K = kernel(network)
     band = None
     with contextlib.suppress(Unstable):
@@ -97,16 +97,19 @@ def fluctuations(
         (128, 2, 8)
     """
     refuse_dense(len(problem.x))
-    x = jnp.asarray(problem.x)
-    keys = jax.random.split(key, _samples(network, x))
+    x = jax.device_put(problem.x)
+    count = _samples(network, x)
     if isinstance(network, TwoLayer):
-        limit, where = as_kernel(kernel)(x, None), jnp.asarray(steps, x.dtype)
-        weights, y = (jnp.asarray(part, limit.dtype) for part in (problem.weights, problem.y))
-        values, tops = map(np.asarray, _runs(network, x, limit, weights, y, law, where, keys))
+        limit = as_kernel(kernel)(x, None)
+        weights, y, where = (
+            jax.device_put(np.asarray(part, limit.dtype)) for part in (problem.weights, problem.y, steps)
+        )
+        values, tops = map(np.asarray, _runs(network, x, limit, weights, y, law, where, key, count))
         _refuse_unstable(law, float(tops.max()))
     else:
-        spectra = [network_spectrum(network, problem, network.init(one, x.shape[1])) for one in keys]
-        _refuse_unstable(law, max(float(one.rates.max()) for one in spectra))
+        drawn = (_drawn(network, one, x.shape[1]) for one in jax.random.split(key, count))
+        spectra = [network_spectrum(network, problem, params) for params in drawn]
+        _refuse_unstable(law, max(float(np.asarray(one.rates).max()) for one in spectra))
         values = np.concatenate([solve(one, problem, law, steps).values for one in spectra])
     return Trajectory(np.asarray(steps), _checks.finite("fluctuations", values), problem.x, {"kind": "fluctuations"})
 
@@ -142,7 +145,8 @@ def _runs(
     y: Float[Array, " n"],
     law: Law,
     steps: Float[Array, " t"],
-    keys: Key[Array, " s"],
+    key: PRNGKeyArray,
+    count: int,
 ) -> tuple[Float[Array, "s t n"], Float[Array, " s"]]:
     """f_s of every sample, and its largest rate: one program, since a sample takes milliseconds."""
 
@@ -150,7 +154,12 @@ def _runs(
         found = gram_spectrum(_of_width(network, x, limit, key), weights)
         return found.apply(eqx.Partial(law.learned, steps=steps), y), found.rates[0]
 
-    return jax.lax.map(one, keys)
+    return jax.lax.map(one, jax.random.split(key, count))
+
+
+@eqx.filter_jit
+def _drawn(network: Network, key: PRNGKeyArray, dim: int) -> Params:
+    return network.init(key, dim)
 
 
 @eqx.filter_jit
@@ -175,6 +184,6 @@ def network_spectrum(network: Network, problem: Problem | Points, params: Params
         >>> network_spectrum(net, p, net.init(jax.random.key(0), 2)).rates.shape
         (6,)
     """
-    x = jnp.asarray(problem.x)
+    x = jax.device_put(problem.x)
     exact = cast(params, x.dtype)
     return gram_spectrum(empirical_kernel(network, exact, x), problem.weights)

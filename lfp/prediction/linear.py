@@ -1,6 +1,7 @@
 """Linear dynamics of training in closed form: f_s = (1 - p_s(K P)) y."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Num
@@ -46,7 +47,8 @@ def solve(spectrum: Spectrum, problem: Problem | Points, law: Law, steps: Num[np
     if not (np.asarray(_checks.real("steps", steps, 1)) >= 0).all():
         msg = f"steps={steps.tolist()[:5]}... must be 0 or more"
         raise _checks.InputError(msg)
-    values = np.asarray(_learnt(spectrum, law, jnp.asarray(steps, dtype), jnp.asarray(problem.y, dtype)))
+    where, y = (jax.device_put(np.asarray(part, dtype)) for part in (steps, problem.y))
+    values = np.asarray(_learnt(spectrum, law, where, y))
     if np.isnan(values).any() and (steps == np.rint(steps)).all():
         msg = f"prediction diverged before step {steps.max():g}: it overflows {dtype}; a smaller --lr is needed"
         raise FloatingPointError(msg)

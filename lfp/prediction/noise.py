@@ -69,7 +69,8 @@ def batch_noise(
 ) -> Float[np.ndarray, "run t n"]:
     """Gaussian samples with the covariance of the batches at every look, each look drawn on its own."""
     sizes, vectors = np.linalg.eigh(batch_covariance(gram, problem.weights, problem.y, law, steps))
-    root = vectors * np.sqrt(np.maximum(sizes, 0.0))[:, None, :]
+    # the symmetric root: single eigenvectors of sizes that repeat are at the mercy of rounding
+    root = (vectors * np.sqrt(np.maximum(sizes, 0.0))[:, None, :]) @ vectors.swapaxes(1, 2)
     normal = np.asarray(jax.random.normal(key, (runs, *sizes.shape)), np.float64)
     return np.einsum("tij,rtj->rti", root, normal)
 

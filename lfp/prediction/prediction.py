@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Array, Complex, Float, Int
 
 from lfp import _checks
 from lfp._signature import says_itself
@@ -150,7 +151,7 @@ def predict(
     chosen, points = theory_of(theory), len(problem.t)
     refuse(chosen, network, law, points)
     ground = Ground(network, problem, law, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite)
-    law = GradientDescent(1 / float(ground.reference.rates.max())) if law is None else law
+    law = GradientDescent(1 / float(np.asarray(ground.reference.rates).max())) if law is None else law
     plan = Plan(network, problem, law, log_steps(3000, 80) if steps is None else steps, seeds, seed, dtype)
     curves = {chosen.name: chosen.follow(plan, ground)}
     for name, other in beside(chosen, network, law, points).items():
@@ -210,9 +211,13 @@ def laziness(
         >>> laziness(TwoLayer(10), p, GradientDescent(1.0), np.array([0, 1]), rates).round(12).tolist()
         [0.0, 0.025]
     """
-    rates = spectrum.rates
-    power = spectrum.coefficients(jnp.asarray(problem.y, rates.dtype))
-    learned = law.learned(rates, jnp.asarray(steps, rates.dtype))
+    where, y = (jax.device_put(np.asarray(part, spectrum.rates.dtype)) for part in (steps, problem.y))
+    return np.asarray(_moved(spectrum, law, where, y)) / (network.alpha**2 * network.width)
+
+
+@eqx.filter_jit
+def _moved(spectrum: Spectrum, law: Law, steps: Float[Array, " t"], y: Float[Array, " n"]) -> Float[Array, " t"]:
+    """sum_k |y_k|^2 (1 - p_s)^2 / L_k."""
+    rates, power = spectrum.rates, spectrum.coefficients(y)
     real = rates > spectrum.noise_floor
-    moved = jnp.where(real, power / jnp.where(real, rates, 1.0), 0.0)
-    return np.asarray(learned**2 @ moved) / (network.alpha**2 * network.width)
+    return law.learned(rates, steps) ** 2 @ jnp.where(real, power / jnp.where(real, rates, 1.0), 0.0)

@@ -17,7 +17,8 @@ from jaxtyping import Array, Float
 
 from lfp.domains.problems import Problem
 from lfp.networks.network import Network, Params
-from lfp.prediction.drift import clock
+from lfp.optimisers.law import Law
+from lfp.prediction.drift import clock, left
 from lfp.spectra.on_points import Spectrum
 from lfp.training.plan import Plan, unstack
 
@@ -33,28 +34,39 @@ def rounding(plan: Plan, spectrum: Spectrum) -> Float[np.ndarray, "run t n"] | N
     """
     problem, dtype = plan.problem, plan.dtype
     # at least the root of the mean of K(x, x): a Fourier spectrum lists a frequency once for both signs
-    size = np.sqrt(2 * float(spectrum.rates.sum()))
+    size = np.sqrt(2 * float(np.asarray(spectrum.rates).sum()))
     least = np.abs(problem.coefficients()).min() if isinstance(problem, Problem) else 1.0
     if _LARGEST * plan.network.alpha * float(jnp.finfo(dtype).eps) / 2 * size < _SEEN * least:
         return None
     law, times = clock(plan.law, spectrum.rates, plan.steps)
-    rates, floor = spectrum.rates, spectrum.noise_floor
-
-    def share(rates: Array) -> Array:
-        real = rates > floor
-        inverse = jnp.where(real, 1 / jnp.where(real, rates, 1.0), 0.0)
-        return law.learned(rates, jnp.asarray(times, rates.dtype)) * inverse[None, :]
-
-    sums = problem.weights[None, :] * np.asarray(spectrum.apply(share, jnp.asarray(problem.y, rates.dtype)))
-    x, sums = jnp.asarray(problem.x, dtype), jnp.asarray(sums, dtype)
+    exact = spectrum.rates.dtype
+    where, y = (jax.device_put(np.asarray(part, exact)) for part in (times, problem.y))
+    sums = problem.weights[None, :] * np.asarray(_sums(spectrum, law, where, y))
+    x, sums = (jax.device_put(np.asarray(part, dtype)) for part in (problem.x, sums))
     errors = np.stack([np.asarray(_errors(plan.network, one, x, sums), float) for one in unstack(plan.initialise())])
     taus = [np.zeros_like(errors[:, 0])]
     for step, (before, after) in enumerate(pairwise(times), 1):
-        span = jnp.asarray([after - before], rates.dtype)
-        left = lambda rates, span=span: jnp.clip(law.factor(rates, span), -1, 1)  # noqa: E731
-        kept = [np.asarray(spectrum.apply(left, jnp.asarray(tau, rates.dtype)))[0] for tau in taus[-1]]
-        taus.append(np.stack(kept) + errors[:, step] - errors[:, step - 1])
+        span, tau = (jax.device_put(np.asarray(part, exact)) for part in ([after - before], taus[-1]))
+        kept = np.asarray(_kept(spectrum, law, span, tau))
+        taus.append(kept + errors[:, step] - errors[:, step - 1])
     return np.stack(taus, axis=1)
+
+
+@eqx.filter_jit
+def _kept(spectrum: Spectrum, law: Law, span: Float[Array, "1"], taus: Float[Array, "run n"]) -> Float[Array, "run n"]:
+    return jax.vmap(lambda tau: spectrum.apply(eqx.Partial(left, law, span), tau)[0])(taus)
+
+
+@eqx.filter_jit
+def _sums(spectrum: Spectrum, law: Law, times: Float[Array, " t"], y: Float[Array, " n"]) -> Float[Array, "t n"]:
+    """(1 - p_s(L)) / L of y: the residual, summed over the steps."""
+    return spectrum.apply(eqx.Partial(_share, law, times, spectrum.noise_floor), y)
+
+
+def _share(law: Law, times: Array, floor: Array, rates: Array) -> Array:
+    real = rates > floor
+    inverse = jnp.where(real, 1 / jnp.where(real, rates, 1.0), 0.0)
+    return law.learned(rates, times) * inverse[None, :]
 
 
 @eqx.filter_jit

@@ -6,11 +6,13 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lfp import _checks
 from lfp.domains.problems import Points, Problem
+from lfp.kernels.empirical import cast
 from lfp.measure.trajectory import Trajectory
 from lfp.networks.network import Network, Params, kernel
 from lfp.optimisers.law import Law
@@ -60,9 +62,10 @@ class Ground:
 
     @cached_property
     def starts(self) -> list[Params]:
-        """The parameters of every network at its start."""
-        dim = self.problem.x.shape[1]
-        return unstack(initialise(self.network, dim, self.seeds, self.seed, self.dtype))
+        """The parameters of every network at its start, in the precision of the data."""
+        x = self.problem.x
+        params = initialise(self.network, x.shape[1], self.seeds, self.seed, self.dtype)
+        return unstack(_exactly(params, jax.dtypes.canonicalize_dtype(x.dtype)))
 
     @cached_property
     def empirical(self) -> list[GramSpectrum]:
@@ -81,6 +84,9 @@ class Ground:
             return self.infinite
         except _checks.InputError:
             return self.empirical[0]
+
+
+_exactly = eqx.filter_jit(cast)
 
 
 class Theory(eqx.Module):

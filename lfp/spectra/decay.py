@@ -51,7 +51,7 @@ class Decay(eqx.Module):
     def summary(self) -> dict[str, Any]:
         """Kind, exponent or base, interval and window, for result.json."""
         if self.kind == "none":
-            return {"kind": "none", "exponent": None, "interval": None, "window": list(self.window)}
+            return {"kind": "none", "exponent": None, "interval": None, "window": None}
         name = "base" if self.kind == "exponential" else "exponent"
         return {"kind": self.kind, name: self.parameter, "interval": list(self.interval), "window": list(self.window)}
 

@@ -1,9 +1,11 @@
 """Spectra: a kernel on data, taken apart into rates. One rate per frequency where the data has a symmetry."""
 
 import math
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -72,12 +74,12 @@ class FourierSpectrum(eqx.Module):
 
     def rates_of(self, modes: Int[np.ndarray, " k"]) -> Float[Array, " k"]:
         """L_k of the modes."""
-        return self.rates[np.asarray(modes)]
+        return jnp.take(self.rates, np.asarray(modes))
 
     @property
     def noise_floor(self) -> Float[Array, ""]:
         """Rounding: eps times the largest rate."""
-        return jnp.finfo(self.rates.dtype).eps * self.rates.max()
+        return _rounding(1, self.rates)
 
 
 class GramSpectrum(eqx.Module):
@@ -110,7 +112,12 @@ class GramSpectrum(eqx.Module):
     @property
     def noise_floor(self) -> Float[Array, ""]:
         """Rounding of a dense eigensolver: n eps times the largest rate."""
-        return len(self.rates) * jnp.finfo(self.rates.dtype).eps * self.rates.max()
+        return _rounding(len(self.rates), self.rates)
+
+
+@partial(jax.jit, static_argnums=0)
+def _rounding(count: int, rates: Float[Array, " r"]) -> Float[Array, ""]:
+    return count * jnp.finfo(rates.dtype).eps * rates.max()
 
 
 def gram_spectrum(gram: Num[Array | np.ndarray, "n n"], weights: Num[Array | np.ndarray, " n"]) -> GramSpectrum:
@@ -128,25 +135,27 @@ def gram_spectrum(gram: Num[Array | np.ndarray, "n n"], weights: Num[Array | np.
         >>> gram_spectrum(jnp.diag(jnp.array([4.0, 2.0])), jnp.full(2, 0.5)).rates.round(12).tolist()
         [2.0, 1.0]
     """
-    gram = jnp.asarray(_checks.real("gram", gram, 2))
+    gram = _checks.real("gram", gram, 2)
     if gram.shape[0] != gram.shape[1] or not len(gram):
         msg = f"gram has shape {gram.shape}; allowed: (n, n)"
         raise _checks.InputError(msg)
     if not isinstance(gram, Tracer):
-        _check_gram(gram)
+        known = _checks.finite("gram, the kernel,", np.asarray(gram))
+        refuse_asymmetric(known, known, "gram, the kernel,")
     if not isinstance(weights, Tracer):
         weights = _checks.weights("weights", weights, len(gram))
-    weights = jnp.asarray(weights, gram.dtype)
+    rates, *parts = _decomposed(gram, weights)
+    return GramSpectrum(without_rounding(rates), *parts)
+
+
+@jax.jit
+def _decomposed(gram: Array, weights: Array) -> tuple[Array, Array, Array, Array]:
+    """Rates, decreasing, and vectors of P^(1/2) K P^(1/2); the weights and this matrix."""
+    weights = weights.astype(gram.dtype)
     root = jnp.sqrt(weights)
     matrix = root[:, None] * (gram + gram.T) / 2 * root[None, :]
     rates, vectors = eigenpairs(matrix)
-    return GramSpectrum(without_rounding(rates[::-1]), vectors[:, ::-1], weights, matrix)
-
-
-def _check_gram(gram: Float[Array, "n n"]) -> None:
-    """Finite and symmetric."""
-    _checks.finite("gram, the kernel,", np.asarray(gram))
-    refuse_asymmetric(gram, gram, "gram, the kernel,")
+    return rates[::-1], vectors[:, ::-1], weights, matrix
 
 
 def refuse_dense(n: int) -> None:
@@ -164,15 +173,15 @@ def data_spectrum(kernel: Kernel, data: Problem | Points) -> FourierSpectrum | G
 
     Under jit, which hides whether a kernel is translation invariant, `GramSpectrum`.
     """
-    x = jnp.asarray(data.x)
+    x = jax.device_put(data.x)
     even = np.allclose(data.weights, 1 / len(x), rtol=1e-9)  # repeated points weigh more: no circulant matrix
     if even and isinstance(data, Problem) and isinstance(data.domain, Circle) and is_full_period_grid(data.turns):
-        row = kernel(x[:1], x)[0]
-        if not isinstance(row, Tracer) and _is_circulant(kernel, x, row):
-            _checks.finite("kernel", np.asarray(row))
+        shifts = np.unique(np.linspace(0, len(x) - 1, 4).astype(int))
+        rows = kernel(jax.device_put(data.x[shifts]), x)
+        if not isinstance(rows, Tracer) and _is_circulant(_checks.finite("kernel", np.asarray(rows)), shifts):
             # the row is even in the angle: what is odd in it is rounding
-            rates = jnp.fft.rfft(row).real / len(x)
-            return FourierSpectrum(without_rounding(rates), len(x))
+            rates = np.fft.rfft(np.asarray(rows)[0]).real / len(x)
+            return FourierSpectrum(without_rounding(jax.device_put(rates)), len(x))
     refuse_dense(len(x))
     return gram_spectrum(kernel(x, None), data.weights)
 
@@ -183,20 +192,20 @@ def without_rounding(rates: Float[Array, " r"]) -> Float[Array, " r"]:
     tolerance = 10 * float(jnp.finfo(rates.dtype).eps) ** 0.5
     if isinstance(rates, Tracer):
         return jnp.where(rates < -tolerance * rates.max(), jnp.nan, jnp.maximum(rates, 0.0))
-    lowest, largest = float(rates.min()), float(rates.max())
+    known = np.asarray(rates)
+    lowest, largest = float(known.min()), float(known.max())
     if lowest < -tolerance * largest:
         msg = f"kernel (gram) has a negative rate, {lowest:.2e} beside {largest:.2e}; allowed: semi-definite kernels"
         raise _checks.InputError(msg)
-    return jnp.maximum(rates, 0.0)
+    return jax.device_put(np.maximum(known, 0.0))
 
 
-def _is_circulant(kernel: Kernel, x: Float[Array, "n d"], row: Float[Array, " n"]) -> bool:
-    """Whether other rows are the first one, shifted, and that is even, up to the square root of rounding."""
-    rows = np.unique(np.linspace(0, len(x) - 1, 4).astype(int))
-    shifted = jnp.stack([jnp.roll(row, i) for i in rows])
-    tolerance = float(jnp.sqrt(jnp.finfo(row.dtype).eps) * jnp.abs(row).max())
-    odd = jnp.abs(row[1:] - row[:0:-1]).max()  # a kernel that turns with the circle and is not symmetric
-    return bool(jnp.maximum(jnp.abs(kernel(x[rows], x) - shifted).max(), odd) <= tolerance)
+def _is_circulant(rows: Float[np.ndarray, "k n"], shifts: Int[np.ndarray, " k"]) -> bool:
+    """Whether the rows are the first one, shifted, and that is even, up to the square root of rounding."""
+    row = rows[0]
+    odd = np.abs(row[1:] - row[:0:-1]).max()  # a kernel that turns with the circle and is not symmetric
+    off = max(np.abs(other - np.roll(row, shift)).max() for other, shift in zip(rows, shifts, strict=True))
+    return bool(max(off, odd) <= np.sqrt(np.finfo(row.dtype).eps) * np.abs(row).max())
 
 
 class PartialSpectrum(eqx.Module):
@@ -281,7 +290,6 @@ def largest_rates(
             is not finite or has negative rates, a tolerance that is not met.
 
     Example:
-        >>> import jax
         >>> from lfp.kernels import kernel_product
         >>> product = kernel_product(lambda x1, x2: x1 @ x2.T, jnp.diag(jnp.arange(4.0)))
         >>> largest_rates(product, 2, jax.random.key(0)).rates.round(3).tolist()

@@ -101,38 +101,39 @@ def train(
     network, problem, law, steps, dtype = plan.network, plan.problem, plan.law, plan.steps, plan.dtype
     points = problem.x if at is None else _points("at", at, problem.x.shape[1])
     start = plan.initialise()
-    x, y, p, look = (jnp.asarray(v, dtype) for v in (problem.x, problem.y, problem.weights, points))
-    offset = _evaluate(network, start, x)  # f_0: with ASI zero up to rounding
-    origin = offset if at is None else _evaluate(network, start, look)
-    rule: Law = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), law)  # traced: a new rate compiles nothing
-    moved = jax.tree.map(jnp.zeros_like, start)
-    state = jax.vmap(rule.transformation(network.alpha).init)(moved)
+    # cast on the host, which compiles nothing
+    x, y, p, look = (jax.device_put(np.asarray(v, dtype)) for v in (problem.x, problem.y, problem.weights, points))
+    offset = np.asarray(_evaluate(network, start, x))  # f_0: with ASI zero up to rounding
+    origin = offset if at is None else np.asarray(_evaluate(network, start, look))
+    target = jax.device_put(np.asarray(y) + offset)
+    rule: Law = jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf, dtype)), law)  # traced: a new rate, too
+    moved, state = _begin(rule, network.alpha, start)
     if rule.batched:
         state = (state, _batch_keys(plan.seed, plan.seeds))
-    values, interrupted = [jnp.zeros_like(origin)], False
+    values, interrupted = [np.zeros_like(origin)], False
     keeper = _Keeper(checkpoint_file, (network, rule, start, x, y, p, look, steps))
     begun = 0
     if resume:
         moved, state, values, begun = keeper.load((moved, state), values)
     clock = _Clock(int(steps[-1]), progress, begun)
     try:
-        for done, target in pairwise(steps[len(values) - 1 :]):
+        for done, to in pairwise(steps[len(values) - 1 :]):
             now = max(int(done), begun)
-            for count in clock.stretches(now, int(target)):
-                advanced = _advance(network, rule, start, moved, state, x, y[None] + offset, p, jnp.asarray(count))
+            for count in clock.stretches(now, int(to)):
+                advanced = _advance(network, rule, start, moved, state, x, target, p, np.asarray(count))
                 moved, state = jax.block_until_ready(advanced)
                 now += count
                 clock.lost += keeper.save((moved, state), values, now)
-            values.append(_evaluate(network, _add(start, moved), look) - origin)
-            if not bool(jnp.isfinite(values[-1]).all()):
-                msg = f"training diverged before step {target}; a smaller --lr than {float(rule.lr):g} is needed"
+            values.append(np.asarray(_evaluate_at(network, start, moved, look)) - origin)
+            if not np.isfinite(values[-1]).all():
+                msg = f"training diverged before step {to}; a smaller --lr than {float(rule.lr):g} is needed"
                 raise FloatingPointError(msg)
-            clock.lost += keeper.save((moved, state), values, int(target))
+            clock.lost += keeper.save((moved, state), values, int(to))
     except KeyboardInterrupt:
         interrupted = True
     meta = {"kind": "training", "dtype": np.dtype(dtype).name, "law": type(law).__name__, "plan": plan.identity}
-    curves = np.asarray(jnp.stack(values, axis=1), np.float64)
-    return Run(Trajectory(steps[: len(values)], curves, points, meta), start, _add(start, moved), interrupted)
+    curves = np.stack(values, axis=1).astype(np.float64)
+    return Run(Trajectory(steps[: len(values)], curves, points, meta), start, _added(start, moved), interrupted)
 
 
 def _points(name: str, values: Any, dim: int) -> Float[np.ndarray, "m d"]:
@@ -174,6 +175,18 @@ def _evaluate(network: Network, params: Params, x: Float[Array, "n d"]) -> Float
     return _over_seeds(lambda one: network.apply(one, x), params)
 
 
+@eqx.filter_jit
+def _evaluate_at(network: Network, start: Params, moved: Params, x: Float[Array, "n d"]) -> Float[Array, "seed n"]:
+    return _evaluate(network, _add(start, moved), x)
+
+
+@eqx.filter_jit
+def _begin(law: Law, alpha: float, start: Params) -> tuple[Params, Any]:
+    """Nothing moved, and the state of the optimiser, for every seed."""
+    moved = jax.tree.map(jnp.zeros_like, start)
+    return moved, jax.vmap(law.transformation(alpha).init)(moved)
+
+
 def loss(network: Network, params: Params, x: Array, y: Array, weights: Array) -> Float[Array, ""]:
     """(1/2) sum_i P_i (f(x_i) - y_i)^2."""
     return jnp.sum(weights * (network.apply(params, x) - y) ** 2) / 2
@@ -181,6 +194,9 @@ def loss(network: Network, params: Params, x: Array, y: Array, weights: Array) -
 
 def _add(start: Params, moved: Params) -> Params:
     return jax.tree.map(jnp.add, start, moved)
+
+
+_added = eqx.filter_jit(_add)
 
 
 def _gradient(network: Network, law: Law, start: Params, moved: Params, x: Array, y: Array, weights: Array) -> Params:
@@ -208,7 +224,7 @@ def _advance(
     x: Array,
     y: Array,
     weights: Array,
-    count: Array,
+    count: Int[Array | np.ndarray, ""],
 ) -> tuple[Params, Any]:
     """`count` steps of every seed. The count is traced: one compilation serves every stretch between snapshots.
 
@@ -277,7 +293,7 @@ class _Keeper:
         self.path, self.written, self.took = path, time.perf_counter(), 0.0
         self.identity = b"" if path is None else fingerprint(run)
 
-    def save(self, state: Any, values: list[Array], done: int) -> float:
+    def save(self, state: Any, values: list[np.ndarray], done: int) -> float:
         """The looks so far and the state after so many steps, every two seconds at most; the seconds that it took.
 
         A tenth of the time is the most that goes into it.
@@ -285,16 +301,16 @@ class _Keeper:
         began = time.perf_counter()
         if self.path is None or began - self.written < SECONDS_BETWEEN_CHECKPOINTS * max(1.0, 5 * self.took):
             return 0.0
-        arrays = [np.asarray(done), jnp.stack(values), *jax.tree.leaves(state)]
+        arrays = [np.asarray(done), np.stack(values), *jax.tree.leaves(state)]
         checkpoint.save(self.path, arrays, self.identity)
         self.written = time.perf_counter()
         self.took = self.written - began
         return self.took
 
-    def load(self, state: Any, values: list[Array]) -> tuple[Params, Any, list[Array], int]:
+    def load(self, state: Any, values: list[np.ndarray]) -> tuple[Params, Any, list[np.ndarray], int]:
         """(moved, state, values, steps done) of the checkpoint; as given where there is none."""
         if self.path is None or not self.path.exists():
             return *state, values, 0
         done, looks, *leaves = checkpoint.load(self.path, self.identity)
-        moved, state = jax.tree.unflatten(jax.tree.structure(state), map(jnp.asarray, leaves))
-        return moved, state, list(jnp.asarray(looks)), int(done)
+        moved, state = jax.tree.unflatten(jax.tree.structure(state), map(jax.device_put, leaves))
+        return moved, state, list(looks), int(done)

@@ -2,14 +2,13 @@
 
 import hashlib
 import re
-from operator import itemgetter
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from lfp import _checks
 from lfp.domains.problems import Points, Problem
@@ -116,9 +115,12 @@ def initialise(network: Network, dim: int, seeds: int, seed: int = 0, dtype: Any
     """
     for name, value, least in (("seeds", seeds, 1), ("seed", seed, 0), ("dim", dim, 1)):
         _checks.integer(name, value, least)
-    keys = jax.random.split(jax.random.key(seed), seeds)
-    params = jax.vmap(lambda key: network.init(key, dim))(keys)
-    return cast(params, dtype)
+    return _drawn(network, jax.random.key(seed), dim, seeds, dtype)
+
+
+@eqx.filter_jit
+def _drawn(network: Network, key: PRNGKeyArray, dim: int, seeds: int, dtype: Any) -> Params:
+    return cast(jax.vmap(lambda key: network.init(key, dim))(jax.random.split(key, seeds)), dtype)
 
 
 def unstack(params: Params) -> list[Params]:
@@ -128,4 +130,9 @@ def unstack(params: Params) -> list[Params]:
         >>> [int(p) for p in unstack(jnp.arange(2))]
         [0, 1]
     """
-    return [jax.tree.map(itemgetter(i), params) for i in range(len(jax.tree.leaves(params)[0]))]
+    return [_unstacked(params, jax.device_put(i)) for i in range(len(jax.tree.leaves(params)[0]))]
+
+
+@eqx.filter_jit
+def _unstacked(params: Params, seed: Int[Array, ""]) -> Params:
+    return jax.tree.map(lambda leaf: leaf[seed], params)

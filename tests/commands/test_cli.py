@@ -1,12 +1,16 @@
 """The command line: what it may import, what it says while it loads, whose names its choices are."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+from lfp import InputError
 from lfp.commands import options
+from lfp.commands.cli import main
+from lfp.commands.stderr import Stderr
 from lfp.domains.domain import Domain
 from lfp.domains.euclidean import SAMPLINGS, Euclidean
 from lfp.domains.named import DOMAINS
@@ -16,6 +20,7 @@ from lfp.neurons.distributions import DISTRIBUTIONS
 from lfp.optimisers.recipe import OPTIMIZERS, SCHEDULES
 from lfp.prediction import THEORIES
 from lfp.spectra.on_domain import mode_rates
+from tests.fuzz.commands.files import TINY
 
 HEAVY = ("jax", "numpy", "matplotlib", "xarray")
 SCRIPT = """
@@ -50,6 +55,14 @@ def process(*arguments):
         (["solve", "--image", "china", "--times", "3,1"], 2, "times='3,1'"),
         (["experiment", "run", "deacy"], 2, "did you mean 'decay'"),
         (["bench", "run", "sovler"], 2, "did you mean 'solver'"),
+        (["--version"], 0, "lfp "),
+        (["overlya", "--width", "8"], 2, "did you mean 'overlay'"),
+        (["experiment", "lsit"], 2, "did you mean 'list'"),
+        (["experiment", "list", "--seed", "3"], 2, "--seed is no option of lfp experiment list"),
+        (["overlay", "--widht", "8"], 2, "did you mean --width?"),
+        (["overlay", "--modes", "1-999999999"], 2, "modes='1-999999999' cannot be read"),
+        (["overlay", "--steps", "1" + "0" * 20], 2, "a whole number from 1 to 1e+07"),
+        (["solve", "--data", "x.csv", "--sigma-b", "1e300"], 2, "sigma_b=1e+300"),
     ],
 )
 def test_what_needs_no_arrays_imports_none(arguments, code, word):
@@ -106,3 +119,71 @@ def test_numbers_are_read_alike():
     assert options.numbers("modes", "1-3,7") == [1, 2, 3, 7]
     assert options.numbers("scales", "1,0.5", float) == [1.0, 0.5]
     assert options.numbers("times", "0,1e-3,inf", float, increasing=True) == [0.0, 1e-3, float("inf")]
+
+
+@pytest.mark.parametrize("command", [options.Overlay, options.Solve, options.Spectrum])
+def test_every_number_has_limits_that_are_kept(command):
+    """A whole number and a float below and above; words between commas have theirs."""
+    limits = options.ranges(command)
+    numbers = {name for name, kind in options.allowed(command).items() if kind in (int, float)}
+    assert set(limits) == numbers
+    for name, (least, most) in limits.items():
+        for wrong in (least - 1, 10 * most + 1):
+            with pytest.raises(InputError, match=f"^{name}=.*(beyond its limits|whole number)"):
+                command(**{name: wrong}).check()
+
+
+def test_phases_share_a_line_and_remarks_wait(capsys):
+    """So that a late refusal is one line."""
+    said = Stderr()
+    said.say("first ...")
+    said.say("a remark")
+    said.say("second ...")
+    assert re.fullmatch(r"first \.\.\. 0\.\d s; second \.\.\. ", capsys.readouterr().err)
+    said.fail("no\nway " + "x" * 2000)
+    line = capsys.readouterr().err
+    assert line.startswith("lfp: no way x")
+    assert line.count("\n") == 1
+    assert len(line) < 650
+    said.say("again ...")
+    said.say("a remark")
+    said.close()
+    assert re.fullmatch(r"again \.\.\. 0\.\d s\na remark\n", capsys.readouterr().err)
+    said.say("at once")
+    assert capsys.readouterr().err == "at once\n"
+
+
+def test_names_are_no_markup(tmp_path, capsys):
+    out = tmp_path / "[/x]" / "[red]"
+    assert main(["spectrum", "--modes", "3", "--out", str(out)]) == 0
+    assert "[/x]/[red]" in capsys.readouterr().out.replace("\n", "")
+
+
+def test_errors_of_test_points_say_test(tmp_path, capsys):
+    (tmp_path / "data.csv").write_text("x,y\n0,1\n0.5,2\n1,3\n")
+    (tmp_path / "test.csv").write_text("x\n0\nlow\n")
+    files = ["--data", str(tmp_path / "data.csv"), "--test", str(tmp_path / "test.csv")]
+    assert main(["solve", *files, "--out", str(tmp_path / "out")]) == 2
+    assert re.search(r"lfp: test='\S+' data row 2 is 'low'", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def run(:", "is no Python (line 1"),
+        ("PAPER = 1", "lacks PREDICTED"),
+        (TINY.replace("return {", "1 / 0\n    return {"), "broken: tiny.py:20: ZeroDivisionError"),
+        (TINY.replace("np.arange(2.0)", "None"), "broken: tiny.py"),
+        (
+            TINY.replace("Settings):", "object):").replace("SMOKE = Config()", "SMOKE = Config(3, 4)"),
+            "tiny.py:16: TypeError",
+        ),
+        ("import sys; sys.exit(3)\n" + TINY, "tiny.py:1: SystemExit: 3"),
+    ],
+)
+def test_broken_experiments_are_one_line(tmp_path, capsys, source, said):
+    (tmp_path / "tiny.py").write_text(source)
+    where = ["--folder", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(["experiment", "run", "tiny", *where]) in (1, 2)
+    assert said in capsys.readouterr().err
+    assert main(["experiment", "list", "--folder", str(tmp_path)]) == 0

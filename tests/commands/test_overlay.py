@@ -119,7 +119,7 @@ def test_json_prints_the_result_and_nothing_else(small, capsys):
     """stdout is result.json."""
     capsys.readouterr()
     assert main(["overlay", *SMALL, "--out", str(small), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == json.loads((small / "result.json").read_text())
+    assert json.loads(capsys.readouterr().out) == _files.read_result(small)
 
 
 def test_table_is_printed(small, capsys):
@@ -211,7 +211,7 @@ def test_subsample_is_only_taken_when_asked(tmp_path, capsys):
         (["--width", "many"], "--width"),
         (["--widht", "8"], "--width"),
         (["--lr", "-1"], "lr=-1"),
-        (["--lr", "0.0", "--steps", "0"], "steps=0"),
+        (["--lr", "0.1", "--steps", "0"], "steps=0"),
         (["--steps", "-5"], "steps=-5"),
         (["--alpha", "0"], "alpha=0"),
         (["--alpha", "nan"], "alpha=nan"),
@@ -296,7 +296,9 @@ def test_help_and_unknown_commands(capsys):
 def test_nothing_a_number_cannot_be_reaches_json(tmp_path):
     """NaN and infinity become null, paths become text."""
     _files.write_json(tmp_path / "a.json", {"a": [float("inf"), Path("b")], "c": (1, float("nan"))})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"a": [None, "b"], "c": [1, None]}
+    content = {"a": [None, "b"], "c": [1, None]}
+    assert json.loads((tmp_path / "a.json").read_text()) == {**content, "digest": _files.identity(content)}
+    assert _files.read_json(tmp_path / "a.json") == content
 
 
 def test_large_circle_grid_needs_no_dense_matrix():

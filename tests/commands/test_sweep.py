@@ -54,13 +54,17 @@ def test_what_another_process_has_is_taken_up_when_it_dies(tmp_path):
 
 
 def test_a_sweep_takes_no_other_run_s_folder(tmp_path):
-    """Refused without force; a damaged point of its own is run again."""
+    """Refused without force; a damaged point of its own is run again, one with another's result too."""
     overlay.run(replace(SMALL, width=16, alpha=3.0), tmp_path / "s" / "width=16", say=lambda _: None)
     with pytest.raises(InputError, match="not a run of this configuration"):
         run(SMALL, ["width=16"], tmp_path / "s", say=lambda _: None)
     run(SMALL, ["width=16"], tmp_path / "s", force=True, say=lambda _: None)
-    (tmp_path / "s" / "width=16" / "result.json").write_text("[]")
-    assert run(SMALL, ["width=16"], tmp_path / "s", say=lambda _: None)["missing"] == 0
+    for name in ("result.json", "config.json"):
+        (tmp_path / "s" / "width=16" / name).write_text("[]")
+        assert run(SMALL, ["width=16"], tmp_path / "s", say=lambda _: None)["missing"] == 0
+    (tmp_path / "s" / "config.json").write_text("[]")
+    with pytest.raises(InputError, match=r"s/config\.json' is damaged; allowed: .*--force"):
+        run(SMALL, ["width=16"], tmp_path / "s", say=lambda _: None)
 
 
 def test_slopes_are_those_of_the_law():

@@ -1,5 +1,7 @@
 """Domains and problems: embedding, merging, files, refusals."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -116,11 +118,13 @@ def test_one_rule_for_the_target(tmp_path, text, x, y):
 
 
 def test_unreadable_files(tmp_path):
-    """A missing file, a folder and a picture."""
+    """A missing file, a folder, a picture, a pipe; a cell that is too long."""
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff\xfe\x00")
-    for name in ("missing.csv", "", "picture.csv"):
-        with pytest.raises(InputError, match="cannot be read"):
-            read_csv(tmp_path / name)
+    (tmp_path / "long.csv").write_text("1,2\n1," + "2" * 200_000)
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("missing.csv", "", "picture.csv", "long.csv", "pipe"):
+        with pytest.raises(InputError, match=r"^test=.* (cannot be read|is no plain file)"):
+            read_csv(tmp_path / name, "test")
 
 
 @pytest.mark.parametrize(

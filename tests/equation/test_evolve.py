@@ -10,6 +10,7 @@ from scipy.linalg import expm
 from lfp import Exact, FixedRadius, Gaussian, GradientDescent, InputError, Krylov, Operator, Points, evolve
 from lfp.equation import choose
 from lfp.equation.stationary import limit
+from lfp.numerics import fourier
 from tests.falsify.finding import broken
 from tests.falsify.solutions import exact, search
 
@@ -208,6 +209,18 @@ def test_no_true_error_is_above_its_statement():
     assert not broken(found)
     assert broken(found, 0.5)
     assert np.median([one.stated / one.true for one in found if one.true > one.rounding]) < 100
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not fourier.has_nufft(), reason="jax_finufft is not installed")
+def test_stated_errors_of_a_nufft_are_near_the_true_ones():
+    """A median below 100, in time and in the limit, where the stated error was 1 whatever the true one."""
+    found = list(search(0, 14, sizes=(6,), dims=(1,), methods=("NUFFT",)))
+    assert not broken(found)
+    for limit_ in (False, True):
+        some = [one for one in found if ("limit" in one.group) == limit_ and one.true > one.rounding]
+        assert len(some) >= 8
+        assert np.median([one.stated / one.true for one in some]) < 100
 
 
 @pytest.mark.parametrize(

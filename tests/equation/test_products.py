@@ -139,6 +139,21 @@ def test_nufft_states_its_error(name, dim, kind, part):
     assert stated[4] > 10 * stated[40]
 
 
+@pytest.mark.parametrize("part", ["finite", "lfp"])
+def test_nufft_of_few_points_measures_its_error(part):
+    """A bound by rows, and the accuracy of the transform, was a hundred times the error of a smooth kernel."""
+    operator, x = Operator("gaussian", b=Gaussian(4.0), dim=2), np.random.default_rng(1).uniform(-1, 1, (10, 2))
+    product = nufft.nufft(operator, x, part=part, tolerance=1e-2)
+    found, exact = as_matrix(product, 10), matrix(operator, x, part=part)
+    basis = np.linalg.qr(np.asarray(operator.null_space(jnp.asarray(x))))[0]
+    beside = np.eye(10) - basis @ basis.T * (part == "lfp")
+    apart, largest = (np.linalg.norm(beside @ some @ beside, 2) for some in (found - exact, found))
+    np.testing.assert_allclose(product.error, apart / largest, rtol=1e-6)
+    assert bool(product.definite)
+    x[:2] = x[2:3] + 1e-12 * np.eye(2)  # three points that rounding hardly tells apart
+    assert not bool(nufft.nufft(operator, x, part=part, modes=18).definite)
+
+
 @pytest.mark.slow
 def test_nufft_of_two_thousand_points():
     operator, x = Operator("relu", b=Gaussian(4.0), dim=2), scattered("uniform", 2000, 2)

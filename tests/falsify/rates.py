@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-import jax
 import numpy as np
 from mpmath import mp, mpf
 
 from lfp import MLP, Circle, Gaussian, Hypercube, Sphere, Torus, TwoLayer, spectrum
 from tests.falsify.finding import Finding
+from tests.helpers import floats
 
 CLOSED = ("relu", "leaky_relu", "erf", "gaussian", "sin")
 SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "ricker")
@@ -261,7 +261,7 @@ def search(seed: Any, count: int) -> Iterator[Finding]:
     for number in range(count):
         drawn, space, top = draw(rng)
         wide = bool(rng.random() < 0.8)
-        with jax.enable_x64(wide):
+        with floats(64 if wide else 32):
             rates, drawn = spectrum(drawn.network(), space, top), drawn.held()
         shares, unsure = reference(drawn, space, rates.labels)
         least = 1e-70 * rates.trace

@@ -88,10 +88,15 @@ def merged(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarra
     return x[[some[0] for some in places.values()]], means, shares
 
 
-def search(seed: int, count: int, sizes: tuple[int, ...] = SIZES, dims: tuple[int, ...] = (1, 2)) -> Iterator[Finding]:
+def search(
+    seed: int,
+    count: int,
+    sizes: tuple[int, ...] = SIZES,
+    dims: tuple[int, ...] = (1, 2),
+    methods: tuple[str, ...] = ("Exact",) * 3 + ("Krylov",) * 3 + ("NUFFT",) * fourier.has_nufft(),
+) -> Iterator[Finding]:
     """So many problems, at four times and in the limit: what is stated of each and what is true."""
     rng = np.random.default_rng(seed)
-    methods = ["Exact"] * 3 + ["Krylov"] * 3 + ["NUFFT"] * fourier.has_nufft()
     for number in range(count):
         kind, name, dtype = rng.choice(KINDS), str(rng.choice(list(KERNELS))), rng.choice([np.float32, np.float64])
         dim, treatment = int(rng.choice(dims)), str(rng.choice(["finite", "instant"], p=[0.7, 0.3]))

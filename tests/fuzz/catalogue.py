@@ -296,6 +296,12 @@ CALLS = {
         {"network": NETWORK, "params": PARAMS, "x1": PLANE, "x2": PLANE},
         {"network": _network, "x1": slips.points, "x2": slips.array(optional=True)},
     ),
+    "parameter_uses": Call(
+        kernels.parameter_uses,
+        {"network": NETWORK, "params": PARAMS, "dim": 2},
+        {"network": _network, "dim": _whole(1)},
+        nothing,
+    ),
     "kernel_product": Call(
         kernels.kernel_product,
         {"kernel": linear, "x": PLANE},

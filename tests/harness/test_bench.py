@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from lfp import InputError
+from lfp import InputError, _files
 from lfp.commands import cli
 from lfp.harness import bench, claims
 
@@ -38,7 +38,7 @@ def test_what_is_printed_is_kept(folder, tmp_path):
     ratio, limit, process, argument = result["lines"][0]["numbers"]
     assert (ratio, limit, argument) == (1.5, 2.0, 9.0)
     assert process != os.getpid()
-    assert json.loads((tmp_path / "out" / "result.json").read_text()) == result
+    assert _files.read_result(tmp_path / "out") == result
     assert json.loads((tmp_path / "out" / "config.json").read_text())["settings"]["arguments"] == ["9"]
 
 
@@ -63,7 +63,7 @@ def test_only_benchmarks_are_listed(folder):
 
 def test_the_command(folder, tmp_path, capsys):
     where = ["--folder", str(folder), "--out", str(tmp_path / "out")]
-    assert cli.main(["bench", "list", *where]) == 0
+    assert cli.main(["bench", "list", *where[:2]]) == 0
     assert "addition is at most 2" in capsys.readouterr().out
     assert cli.main(["bench", "run", "addition", *where, "--json"]) == 0
     said = capsys.readouterr()

@@ -1,9 +1,8 @@
 """Cards and margins: what they show is what the runs left."""
 
-import json
-
 import pytest
 
+from lfp import InputError, _files
 from lfp.harness import cards, claims
 from lfp.harness.experiment import folder_name
 from lfp.harness.gate import Gate
@@ -20,9 +19,9 @@ def runs(tmp_path):
         gates = [Gate("a | b", [0.1, 0.3], 2.0), Gate("near", [value, value], 2.0, mean=True)]
         gates += [Gate("off", [5.0, 6.0], 2.0, control=True)]
         place = tmp_path / folder_name("line", seed=seed)
-        place.mkdir()
+        _files.claim(place, {"experiment": "line", "seed": seed})
         result = {"name": "line", "claim": "A slope.", "gates": [gate.row() for gate in gates], "seconds": 90.0}
-        (place / "result.json").write_text(json.dumps(result))
+        _files.write_result(place, result)
     return tmp_path
 
 
@@ -41,6 +40,17 @@ def test_the_nearest_gate_of_all_shifts(runs):
     assert cards.margins(runs, runs / "scripts").splitlines()[2:] == [
         "| line | 0, 7, 1000 | near | <= 2 (mean; needs 2 of 2 seeds) | 1.9 | 0.05 | off | not <= 2 | 5 | 1.5 |"
     ]
+
+
+def test_what_is_damaged_or_of_another_run_is_named(runs):
+    """Cards and margins read results of others' making."""
+    place, other = runs / "line", runs / "line-seed7"
+    whole = (place / "result.json").read_bytes()
+    for content in (b"", b"[]", whole[:-9], whole.replace(b"90.0", b"91.0"), (other / "result.json").read_bytes()):
+        (place / "result.json").write_bytes(content)
+        for show in (cards.cards, cards.margins):
+            with pytest.raises(InputError, match=r"line/result\.json' is .*; allowed: .*--force"):
+                show(runs, runs / "scripts")
 
 
 def test_the_cards_of_the_experiments_are_those_that_are_printed():

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from lfp import InputError
+from lfp import InputError, _files
 from lfp.commands import cli
 from lfp.harness import cards, claims, experiment, suite
 from lfp.harness.experiment import Kept, Settings
@@ -112,6 +112,39 @@ def test_a_killed_run_goes_on_after_its_last_part(folder, tmp_path):
     assert not (tmp_path / "line" / "parts").exists()
 
 
+def test_parts_and_curves_of_others_are_named(folder, tmp_path):
+    """Whole files, each in the place of another: of another part, of other settings."""
+    arrays = {"v": (("s",), np.ones(2))}
+    kept = Kept(tmp_path / "parts", str, {"width": 8})
+    kept("one", lambda: arrays)
+    kept("two", lambda: arrays)
+    (tmp_path / "parts" / "one.nc").replace(tmp_path / "parts" / "two.nc")
+    with pytest.raises(InputError, match=r"two\.nc' is of another run or part"):
+        kept("two", lambda: arrays)
+    for seed in (0, 7):
+        experiment.run("line", tmp_path, folder=folder, say=str, seed=seed)
+    (tmp_path / "line-seed7" / "curves.nc").replace(tmp_path / "line" / "curves.nc")
+    with pytest.raises(InputError, match=r"line/curves\.nc' is of another run"):
+        experiment.run("line", tmp_path, folder=folder, say=str)
+    assert experiment.run("line", tmp_path, folder=folder, say=str, force=True)["passed"]
+
+
+def test_force_removes_parts_before_it_claims(folder, tmp_path, monkeypatch):
+    """Killed between the two, the next run has no parts of code that was."""
+    (folder / "line.py").write_text(SCRIPT.replace("if c.stop", "if c.slope == 1.0"))
+    with pytest.raises(KeyboardInterrupt):
+        experiment.run("line", tmp_path, folder=folder, say=str, smoke=True)
+    assert (tmp_path / "line-smoke" / "parts").exists()
+
+    def killed(*arguments, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_files, "claim", killed)
+    with pytest.raises(KeyboardInterrupt):
+        experiment.run("line", tmp_path, folder=folder, say=str, smoke=True, force=True)
+    assert not (tmp_path / "line-smoke" / "parts").exists()
+
+
 def test_parts_keep_their_labels(tmp_path):
     arrays = {"s": (("s",), np.array([0, 5])), "v": (("run", "s"), np.ones((1, 2)))}
     first, second = (Kept(tmp_path, say=str)("name", lambda: arrays) for _ in range(2))
@@ -190,7 +223,7 @@ def test_a_file_that_lacks_a_part_is_named(part, folder, tmp_path, capsys):
     path.write_text(path.read_text().replace(part, f"un{part}"))
     assert cli.main(["experiment", "run", "line", "--out", str(tmp_path), "--folder", str(folder)]) == 2
     assert f"line.py lacks {part};" in capsys.readouterr().err
-    assert claims.incomplete(folder) == {"line": [part]}
+    assert claims.incomplete(folder) == {"line": f"lacks {part}"}
     assert cli.main(["experiment", "list", "--folder", str(folder)]) == 0
     assert f"lacks {part}" in " ".join(capsys.readouterr().out.split())
     said: list[str] = []

@@ -29,7 +29,7 @@ from lfp import (
 from lfp.kernels import averages, dual, neural_tangents
 from lfp.kernels.algebra import point_sets
 from lfp.neurons.activations import ACTIVATIONS
-from tests.helpers import neuron_features
+from tests.helpers import floats, neuron_features
 
 REFERENCE = np.load(Path(__file__).parents[1] / "reference" / "kernels_jax053.npz")
 INFO = json.loads(str(REFERENCE["info"]))
@@ -97,11 +97,48 @@ def test_expansion_and_quadrature_agree_with_closed_forms(name, sigma):
     c = LINE @ LINE.T + sigma**2
     q = jnp.diagonal(c)
     parts = dual.gaussian_dual(generic(name))(c, q[:, None], q[None, :])
-    stax = neural_tangents().stax
-    first = stax.Dense(1)[2](LINE, None).replace(nngp=c, cov1=q, ntk=jnp.ones_like(c))
-    closed = dual.layer(stax, activation(name), 1)[2](first)
-    for got, expected in zip(parts, (closed.nngp, closed.ntk), strict=True):
+    closed = dual.gaussian_dual(activation(name))(c, q[:, None], q[None, :])
+    for got, expected in zip(parts, closed, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-10)
+
+
+STAX = {
+    "relu": lambda stax: stax.Relu(),
+    "leaky_relu": lambda stax: stax.LeakyRelu(0.01),
+    "erf": lambda stax: stax.Erf(),
+    "gelu": lambda stax: stax.Gelu(),
+    "sin": lambda stax: stax.Sin(),
+    "gaussian": lambda stax: stax.Gaussian(1.0, -0.5),
+}
+
+
+def test_every_closed_form_is_compared():
+    assert set(STAX) == {name for name, one in ACTIVATIONS.items() if dual.is_closed(one)}
+
+
+@pytest.mark.parametrize("columns", [None, jnp.concatenate([SPACE[:2], -SPACE[2:4] / 2])])
+@pytest.mark.parametrize("name", STAX)
+def test_recursion_is_that_of_neural_tangents_to_depth_10(name, columns):
+    w_std, b_std = 1.3, 0.4
+    stax = neural_tangents().stax
+    dense, through = stax.Dense(1, w_std, b_std, parameterization="ntk")[2], STAX[name](stax)[2]
+    k = dense(SPACE, columns)
+    for depth in range(1, 11):
+        k = dense(through(k))
+        got = kernel(MLP(2, depth, name, w_std, b_std))(SPACE, columns)
+        np.testing.assert_allclose(got, k.ntk, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("name", STAX)
+def test_programs_do_not_grow_with_depth(name):
+    deep, shallow = (str(jax.make_jaxpr(kernel(MLP(2, depth, name)))(SPACE)) for depth in (200, 3))
+    assert deep.replace("length=200", "length=3") == shallow
+
+
+def test_kernels_of_depth_200_have_gradients():
+    total, h = lambda w: kernel(MLP(2, 200, "relu", w, 0.1))(SPACE).sum(), 1e-5
+    slope = (total(2**0.5 + h) - total(2**0.5 - h)) / (2 * h)
+    assert float(jax.grad(total)(2**0.5)) == pytest.approx(float(slope), rel=1e-5)
 
 
 @pytest.mark.parametrize("sigma", [0.5, 4.0])
@@ -355,7 +392,7 @@ def _arc_cosine_ntk(x1, x2, depth, w_std, b_std, low):
 )
 def test_squares_of_variances_beyond_the_range_of_float32(network, low, scale, dtype):
     """Three points, coinciding and opposite ones among them, where q1 q2 is neither finite nor above 0 in float32."""
-    with jax.enable_x64(dtype == jnp.float64):
+    with floats(jnp.finfo(dtype).bits):
         x = scale * jnp.asarray([[1.0, 0.0], [0.6, 0.8], [-1.0, 0.0]], dtype)
         got = kernel(network)(x, None)
         assert got.dtype == dtype
@@ -365,6 +402,24 @@ def test_squares_of_variances_beyond_the_range_of_float32(network, low, scale, d
     expected = [[float(value / row[i]) for value in row] for i, row in enumerate(right)]
     # near coinciding points the angle is known to the root of the rounding
     np.testing.assert_allclose(share, expected, rtol=0, atol=network.depth * 4 * float(jnp.finfo(dtype).eps) ** 0.5)
+
+
+@pytest.mark.parametrize("name", ["erf", "gaussian", "sin", "gelu"])
+@pytest.mark.parametrize("scale", [1.0, 1e2, 1e5])
+def test_float32_is_right_where_points_are_far(name, scale):
+    """Beside float64: where a point meets itself, rounding of squares beside their difference would count."""
+    x = scale * np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
+    if name == "gelu" and scale > 1e2:
+        pytest.skip("its values are beyond float32")
+    right = kernel(MLP(2, 2, name))(jnp.asarray(x, jnp.float64), None)
+    with floats(32):
+        got = kernel(MLP(2, 2, name))(jnp.asarray(x), None)
+    np.testing.assert_allclose(np.diag(got), np.diag(right), rtol=4e-6)
+    np.testing.assert_allclose(got, right, atol=4e-6 * float(np.abs(right).max()))
+
+
+def test_deep_and_large_is_finite():
+    assert np.isfinite(kernel(MLP(8, 30, "gelu", 4.0, 0.5))(SPACE[:3], None)).all()
 
 
 @pytest.mark.slow

@@ -161,6 +161,25 @@ def by_squaring(rate, lr, mu, ahead, steps):
         return float(1 - now[1])
 
 
+@pytest.mark.parametrize(
+    ("dtype", "mu", "share", "steps"),
+    [(np.float32, 0.999, 0.999999, 40_000), (np.float32, 0.99, 0.9994447, 300), (np.float64, 0.99, 0.9999973801, 5000)],
+)
+def test_heavy_ball_at_its_limit(dtype, mu, share, steps):
+    """Off by no more than 4 units in the last place of rate and momentum make; powers of roots near -1 lost it all."""
+    law = HeavyBall(LR, float(dtype(mu)))
+    rate, units = float(dtype(share * law.largest_stable_lr(LR))), 4 * float(np.finfo(dtype).eps)
+    found = float(law.learned(jnp.asarray([rate], dtype), jnp.array([steps]))[0, 0])
+    exact = by_squaring(rate, LR, law.mu, False, steps)
+    ends = [
+        by_squaring(rate * (1 + a), LR, law.mu * (1 + b), False, steps)
+        for a in (-units, units)
+        for b in (-units, units)
+    ]
+    assert abs(found - exact) <= max(abs(end - exact) for end in ends) + units * abs(exact)
+    assert max(abs(end - exact) for end in ends) < 0.1 * abs(exact)
+
+
 COUNTS = [1, 7, 2**24 + 1, 2**31 - 1, 2**31, 2**31 + 1, 10**12, 10**15 + 1]
 
 

@@ -27,7 +27,7 @@ from lfp import (
 from lfp.kernels import power_series
 from lfp.spectra import grid_rates
 from lfp.spectra.zonal import quadrature_shares, series_shares
-from tests.helpers import arc_cosine_ntk
+from tests.helpers import arc_cosine_ntk, floats
 from tests.reference.decimals import network_series, shares
 
 RELU, ERF = MLP(2, 2, "relu"), MLP(2, 2, "erf")
@@ -475,7 +475,7 @@ def test_rates_of_a_kernel_in_closed_form():
 @pytest.mark.parametrize("space", [Hypercube(5), Sphere(5), Circle()])
 def test_functions_in_single_precision(space):
     """On the cube their cosines were said not to occur; the shares of exp(x.y) sum to e."""
-    with jax.enable_x64(False):
+    with floats(32):
         found = spectrum(lambda x1, x2: jnp.exp(x1 @ x2.T), space, space.highest or 12)
     assert found.shares.sum() == pytest.approx(np.e, rel=1e-5)
     with_doubles = spectrum(lambda x1, x2: jnp.exp(x1 @ x2.T), space, space.highest or 12)

@@ -7,7 +7,7 @@ import pytest
 
 from lfp import Circle, Gaussian, InputError, Line, Operator, TwoLayer, kernel, problem, spectrum, sum_of_modes
 from lfp.spectra import FourierSpectrum, GramSpectrum, gram_spectrum
-from tests.helpers import arc_cosine_ntk
+from tests.helpers import arc_cosine_ntk, floats
 
 
 @pytest.mark.parametrize("n", [15, 16])
@@ -122,7 +122,7 @@ def test_rates_are_differentiable_under_jit():
 
 def test_rates_lower_for_every_platform():
     """jax.export for CPU, CUDA and TPU in float32."""
-    with jax.enable_x64(False):
+    with floats(32):
         run = jax.jit(rates_of_scale)
         exported = jax.export.export(run, platforms=("cpu", "cuda", "tpu"))(jnp.float32(1.3))
         assert exported.platforms == ("cpu", "cuda", "tpu")

@@ -1,0 +1,1 @@
+"""Command lines and files that users get wrong: `make fuzz`."""
