@@ -1,4 +1,4 @@
-"""Claim: an empirical kernel costs a dense network at most twice its formula by hand, and any no more than its peer.
+"""Claim: an empirical kernel costs a dense network one to three times its formula by hand, and any less than its peer.
 
 The floor is K = sum_l (1 + A_l A_l^T) * (B_l B_l^T) of a dense relu network, A_l what comes into layer l and B_l what
 comes back, both as one matrix over all points. The peer is neural_tangents.empirical_ntk_fn by Jacobian contraction.

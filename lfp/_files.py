@@ -371,7 +371,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     settings, result = read_json(folder / CONFIG).get("settings"), read_json(folder / RESULT)
     if result.pop("run", None) != identity(settings):
         msg = f"{str(folder / RESULT)!r} is of another run than {CONFIG}; allowed: its own (--force runs it again)"
-        raise _checks.InputError(msg)
+        raise Damaged(msg)
     return result
 
 

@@ -57,9 +57,7 @@ def overlay(
 
         how = {"force": force, "progress": _STDERR.update, "say": _say}
         if sweep:
-            grid.checked(settings, sweep)
-            _STDERR.close()
-            return grid.run(settings, sweep, out, **how)
+            return grid.run(settings, sweep, out, settled=_STDERR.close, **how)
         return overlay.run(settings, out, resume=resume, **how)
 
     def check() -> None:

@@ -49,14 +49,6 @@ def grid(base: Overlay, swept: Sequence[str]) -> list[tuple[dict[str, Any], Over
     return [(values, replace(base, **values)) for values in points]
 
 
-def checked(base: Overlay, swept: Sequence[str]) -> list[tuple[dict[str, Any], Overlay]]:
-    """The grid; what cannot be run is refused before anything is."""
-    points = grid(base, swept)
-    for _, point in points:
-        overlay.build_parts(point, lambda _: None)
-    return points
-
-
 def run(
     base: Overlay,
     swept: Sequence[str],
@@ -65,6 +57,7 @@ def run(
     force: bool = False,
     progress: Progress | None = None,
     say: Callable[[str], None] = print,
+    settled: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Run every overlay of a grid that is not there yet, each in its own folder; then the table and the picture.
 
@@ -75,9 +68,12 @@ def run(
         What result.json holds: `points`, one a configuration; `slopes` of log layer against the log of each setting
         and their standard errors, `slope_errors`; `missing`, the number of configurations without a result.
     """
-    folder, points = Path(out), checked(base, swept)
+    folder, points = Path(out), grid(base, swept)
+    for _, point in points:  # what cannot be run is refused before anything is
+        overlay.build_parts(point, lambda _: None)
     settings = {"sweep": list(swept), **asdict(base)}
     _claim(folder, settings, force)
+    settled()
     began, told = time.time(), set()
 
     def once(line: str) -> None:

@@ -27,7 +27,7 @@ from lfp import _checks, _files
 from lfp.figures import plots
 from lfp.harness.claims import EXPERIMENTS, BrokenScript, refuse_unknown
 from lfp.measure.probes import ModeCurves
-from lfp.measure.trajectory import labelled, load, may_be_ours, parts, save
+from lfp.measure.trajectory import is_ours, labelled, load, parts, save
 
 Arrays = dict[str, tuple[Sequence[str], Any]]
 Stage = Callable[[str, Callable[[], Arrays]], Arrays]
@@ -56,16 +56,25 @@ class Settings:
 
 
 class Kept:
-    """Parts of a run, each done once and kept in a file: a run that was killed goes on after the last of them."""
+    """Parts of a run, each done once and kept in a file: a run that was killed goes on after the last of them.
 
-    def __init__(self, folder: Path, say: Callable[[str], None], settings: dict[str, Any] | None = None) -> None:
-        self.folder, self.say, self.settings, self.before = folder, say, settings or {}, 0.0
+    Args:
+        folder: of the files.
+        say: receives the name of a part.
+        settings: of the run.
+        fresh: take nothing that is there: a part that is damaged is made again.
+    """
+
+    def __init__(
+        self, folder: Path, say: Callable[[str], None], settings: dict[str, Any] | None = None, fresh: bool = False
+    ) -> None:
+        self.folder, self.say, self.settings, self.fresh, self.before = folder, say, settings or {}, fresh, 0.0
 
     def __call__(self, name: str, work: Callable[[], Arrays]) -> Arrays:
         """The arrays of a part: read if it was done before, else made and kept."""
         path = self.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.nc"
         settings = {**self.settings, "part": name}
-        if path.exists():
+        if path.exists() and not self.fresh:
             self.say(f"{name}: kept")
             data = _load(path, settings)
             self.before += data.attrs["seconds"]
@@ -203,13 +212,14 @@ def run(
     place = Path(out) / folder_name(name, smoke, seed)
     with _files.held(place):
         say(f"{name}: {claim}")
-        force = force or not _files.same_draws(place, _files.environment())
-        kept = not force and _files.settings_of(place) == _files.plain(settings) and (place / "curves.nc").exists()
+        _files.refuse_taken(place, settings, force=force)
+        fresh = force or not _files.same_draws(place, _files.environment())
+        kept = not fresh and _files.settings_of(place) == _files.plain(settings) and (place / "curves.nc").exists()
         if not kept:
-            if force:  # before the folder is of these settings: a kill leaves no parts of what was
+            if fresh:  # before the folder is of these settings: a kill leaves no parts of what was
                 _remove(place / "parts")
             _files.claim(place, settings, force=force)
-            stage = Kept(place / "parts", lambda part: say(f"{name}: {part}"), settings)
+            stage = Kept(place / "parts", lambda part: say(f"{name}: {part}"), settings, fresh)
             with _of_script(folder / f"{name}.py"):
                 data = labelled({}, **module.run(config, stage))
             _save(place / "curves.nc", data, settings, time.perf_counter() - began + stage.before)
@@ -221,7 +231,7 @@ def run(
 def _remove(parts: Path) -> None:
     """Remove the parts of runs, whole, damaged or half-written, and the folder where nothing else is in it."""
     for path in [*parts.glob("*.nc"), *parts.glob(f"*.nc.*{_files.PARTIAL}")]:
-        if path.suffix != ".nc" or may_be_ours(path):
+        if path.suffix != ".nc" or is_ours(path):
             path.unlink()
     with contextlib.suppress(OSError):
         parts.rmdir()

@@ -120,10 +120,9 @@ def load(path: str | Path) -> Any:
         return stored.load()
 
 
-def may_be_ours(path: Path) -> bool:
-    """Whether `save` wrote a file, or may have written what is left of it: not so of whole ones of others."""
-    content = path.read_bytes()
-    return _MARK in content or not content.startswith(b"\x89HDF")
+def is_ours(path: Path) -> bool:
+    """Whether `save` wrote a file, whole or not."""
+    return _MARK in path.read_bytes()
 
 
 def _mark(content: bytes) -> bytes:

@@ -187,3 +187,26 @@ def test_broken_experiments_are_one_line(tmp_path, capsys, source, said):
     assert main(["experiment", "run", "tiny", *where]) in (1, 2)
     assert said in capsys.readouterr().err
     assert main(["experiment", "list", "--folder", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["solve", "--tolerance", "1e-6"], "tolerance=1e-06 with 3 points, which are solved exactly"),
+        (["solve", "--activation", "sin", "--sigma-b", "2"], "sigma_b=2.0 with activation='sin'"),
+        (["solve", "--activation", "sin", "--treatment", "instant"], "treatment='instant' with activation='sin'"),
+        (["solve", "--activation", "sin", "--frequencies", "1"], "frequencies='1' with activation='sin'"),
+        (["solve", "--times", "0,1", "--test", "large.csv"], "test='large.csv' has numbers up to 1e+150"),
+        (["spectrum", "--domain", "euclidean", "--dim", "2"], "dim=2 with data='data.csv' of 1 coordinates"),
+    ],
+)
+def test_what_the_data_refuse_is_one_line_and_no_folder(tmp_path, capsys, monkeypatch, arguments, said):
+    """Options that do not apply once the data are read, and numbers of which the squares are none."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.csv").write_text("x,y\n0,1\n0.5,2\n1,3\n")
+    (tmp_path / "large.csv").write_text("x\n0\n1e150\n")
+    assert main([*arguments, "--data", "data.csv", "--out", "out"]) == 2
+    line = capsys.readouterr().err
+    assert said in line
+    assert line.strip().count("\n") == 0
+    assert not (tmp_path / "out").exists()

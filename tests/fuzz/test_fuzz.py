@@ -17,7 +17,7 @@ def as_users_call(monkeypatch):
 
 
 def test_wrong_calls_are_refused_and_odd_ones_are_not():
-    for kind in calls.search(0, 30).values():
+    for kind in calls.search(0, 15).values():
         assert [(said, outcome) for said, outcome in kind if outcome.fault] == []
 
 

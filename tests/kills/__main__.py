@@ -4,16 +4,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-
 from tests.kills import corruptions, kills, memory, races, signals, surroundings
-from tests.kills.runs import Case, Search, table
+from tests.kills.runs import Case, Search, part, precise, table
 
 SEARCHES: dict[str, tuple[Search, int]] = {
     "memory": (memory.search, 100),
@@ -43,11 +40,11 @@ def main(seed: int, share: float = 1.0) -> int:
     began, cases = time.monotonic(), list[Case]()
     with (
         tempfile.TemporaryDirectory() as folder,
-        ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=_precise) as pool,
+        ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=precise) as pool,
     ):
         jobs = {
             pool.submit(
-                _part, search, Path(folder) / name.replace(" ", "-"), (seed, i), max(1, round(share * count))
+                part, search, Path(folder) / name.replace(" ", "-"), (seed, i), max(1, round(share * count))
             ): name
             for i, (name, (search, count)) in enumerate(SEARCHES.items())
         }
@@ -61,20 +58,6 @@ def main(seed: int, share: float = 1.0) -> int:
     print(f"{len(cases)} cases; kills: {hit}")
     rare = [phase for phase, least in LEAST.items() if hit[phase] < share * least]
     return int(any(case.fault for case in cases) or bool(rare))
-
-
-def _precise() -> None:
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-
-
-def _part(search: Callable[..., list[Case]], folder: Path, seed: tuple[int, int], count: int) -> list[Case]:
-    """A search in a folder of its own; what it cannot do is a fault too."""
-    try:
-        return search(folder, np.random.default_rng(seed), count)
-    except Exception as error:
-        return [Case(folder.name, "the search itself", f"{type(error).__name__}: {error}")]
 
 
 if __name__ == "__main__":

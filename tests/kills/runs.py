@@ -131,3 +131,18 @@ def table(cases: list[Case]) -> list[str]:
 
 Search = Callable[[Path, np.random.Generator, int], list[Case]]
 """In a folder of its own, with its own chance, so many cases."""
+
+
+def precise() -> None:
+    """A process that searches: it imports this file, and could not import one called __main__."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+
+def part(search: Callable[..., list[Case]], folder: Path, seed: tuple[int, int], count: int) -> list[Case]:
+    """A search in a folder of its own; what it cannot do is a fault too."""
+    try:
+        return search(folder, np.random.default_rng(seed), count)
+    except Exception as error:
+        return [Case(folder.name, "the search itself", f"{type(error).__name__}: {error}")]
