@@ -39,7 +39,14 @@ def search(folder: Path, rng: np.random.Generator, count: int) -> list[Case]:
     """All cases in an order of chance, at most so many."""
     prepare(folder)
     names = [name for name in rng.permutation(sorted(CASES))[:count] if impossible(name) is None]
-    return [Case("surroundings", name, CASES[name](folder)) for name in names]
+    return [Case("surroundings", name, _tried(name, folder)) for name in names]
+
+
+def _tried(name: str, folder: Path) -> str | None:
+    try:
+        return CASES[name](folder)
+    except OSError as error:  # what should be there is not
+        return f"{type(error).__name__}: {error}"
 
 
 def impossible(name: str) -> str | None:
@@ -116,7 +123,7 @@ def full_disk(size: int, folder: Path, name: str = "solve") -> str | None:
     """Of so many KiB; the command goes on when it is larger."""
     with _disk(folder / "disk", size) as place:
         scratch(place)
-        fault = _failing(folder, place / "out", int, ("cannot be written", "No space left"), name)
+        fault = _failing(folder, place / "out", int, ("cannot be read or written", "No space left"), name)
         subprocess.run(["mount", "-o", "remount,size=4m", str(place)], check=True)
         return fault or _ordinary(folder, place / "out", name)
 
@@ -132,8 +139,10 @@ def file_limit(size: int, folder: Path, name: str = "solve") -> str | None:
     """A limit in bytes on every file."""
     out = folder / "limited"
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-    fault = _failing(folder, out, limit, ("cannot be written", "File too large"), name) or _ordinary(folder, out, name)
-    shutil.rmtree(out)
+    fault = _failing(folder, out, limit, ("cannot be read or written", "File too large"), name) or _ordinary(
+        folder, out, name
+    )
+    shutil.rmtree(out, ignore_errors=True)  # a refusal left none
     return fault
 
 
@@ -168,7 +177,9 @@ def beside_without_permission(folder: Path) -> str | None:
     """The folder in which that of the run would be."""
     place = scratch(folder / "closed")
     place.chmod(0o555)
-    fault = _failing(folder, place / "out", ordinary_user, ("cannot be written", str(place), "Permission denied"))
+    fault = _failing(
+        folder, place / "out", ordinary_user, ("cannot be read or written", str(place), "Permission denied")
+    )
     shutil.rmtree(place)
     return fault
 
@@ -191,7 +202,7 @@ def checkpoint_without_permission(folder: Path) -> str | None:
     (out / "checkpoint").write_bytes(b"")
     (out / "checkpoint").chmod(0)
     fault = _failing(folder, out, ordinary_user, ("checkpoint", "cannot be read", "Permission denied"), "overlay")
-    shutil.rmtree(out)
+    shutil.rmtree(out, ignore_errors=True)  # a refusal left none
     return fault
 
 
