@@ -149,9 +149,7 @@ def experiment_run(
 
     def check() -> None:
         _checks.within("seed", seed, 0, 2**31 - 1)
-        claims.experiments(folder)
-        if name != "all":
-            claims.refuse_unknown(name, folder)
+        claims.refuse_none(folder) if name == "all" else claims.refuse_unknown(name, folder)
         if jobs is not None:
             _checks.within("jobs", jobs, 1, 256)
             if name != "all":

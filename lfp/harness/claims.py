@@ -78,6 +78,14 @@ def refuse_unknown(name: str, folder: Path = EXPERIMENTS) -> None:
     _checks.choice("name", name, known)
 
 
+def refuse_none(folder: Path = EXPERIMENTS) -> None:
+    """Refuse a folder without experiments, and say which of its files look like some."""
+    if not experiments(folder):
+        others = "".join(f", {name}.py {why}" for name, why in incomplete(folder).items())
+        msg = f"folder={str(folder)!r} holds no experiment{others}; an experiment defines {', '.join(PARTS)}"
+        raise _checks.InputError(msg)
+
+
 def _why_not(script: Script) -> str:
     return f"is no Python ({script.broken})" if script.broken else f"lacks {', '.join(lacking(script))}"
 

@@ -231,6 +231,16 @@ def test_a_file_that_lacks_a_part_is_named(part, folder, tmp_path, capsys):
     assert said == [f"line: left out, lacks {part}"]
 
 
+@pytest.mark.parametrize(("source", "why"), [(None, ""), ("def run(:", ", line.py is no Python (line 1")])
+def test_a_folder_without_experiments_is_refused(source, why, folder, tmp_path, capsys):
+    (folder / "line.py").unlink()
+    if source:
+        (folder / "line.py").write_text(source)
+    assert cli.main(["experiment", "run", "--out", str(tmp_path / "out"), "--folder", str(folder)]) == 2
+    assert f"holds no experiment{why}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_command(folder, tmp_path, capsys):
     where = ["--out", str(tmp_path), "--folder", str(folder)]
     assert cli.main(["experiment", "list", *where]) == 0
