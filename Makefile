@@ -89,7 +89,7 @@ env: .venv/stamp
 	@test -n "$(PYTHON)" || { echo "lfp needs Python 3.11 or newer" >&2; exit 1; }
 	@echo "building .venv"
 	@test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -r requirements-tested.txt -e .
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps -r requirements-tested.txt -e .
 	@touch $@
 
 .venv/docs-stamp: requirements-docs.txt .venv/stamp

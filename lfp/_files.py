@@ -189,10 +189,10 @@ def _locked(folder: Path, shared: bool) -> Iterator[None]:
                 return
             if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 continue  # its holder removed it between our two calls
-            file.truncate(0)
-            file.write(f"process {os.getpid()}, {Path(sys.argv[0]).name} {' '.join(sys.argv[1:2])}".encode())
-            file.flush()
             try:
+                file.truncate(0)
+                file.write(f"process {os.getpid()}, {Path(sys.argv[0]).name} {' '.join(sys.argv[1:2])}".encode())
+                file.flush()
                 yield
             finally:
                 with contextlib.suppress(OSError):  # others share it: the last of them removes it

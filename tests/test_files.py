@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -312,3 +313,15 @@ def test_a_lock_is_of_a_process_not_of_a_file(tmp_path):
     with Path(tmp_path / "other").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         _hold(tmp_path)
+
+
+def test_a_lock_that_cannot_be_written_is_not_left(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"), _files.held(tmp_path / "run"):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (tmp_path / "run" / _files.LOCK).exists()
+    _hold(tmp_path / "run")

@@ -6,6 +6,7 @@ no half-written file; the same command in an ordinary place then gives an ordina
 
 import ctypes
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -237,6 +238,10 @@ def _plain(text: str) -> bool:
     return "\x1b" not in text and "FP-norm" in text
 
 
+def _colourless(text: str) -> bool:
+    return not re.search(r"\x1b\[[\d;]*[34]\d", text) and "FP-norm" in text
+
+
 def _narrow(text: str) -> bool:
     return all(len(line) <= 40 for line in text.splitlines() if "results in" not in line) and "FP-norm" in text
 
@@ -255,7 +260,7 @@ CASES: dict[str, Check] = {
     **{f"disk of {size} KiB": partial(full_disk, size) for size in (4, 12, 48, 100)},
     **{f"disk of {size} KiB, overlay": partial(full_disk, size, name="overlay") for size in (24, 200)},
     "disk that is read-only": read_only_disk,
-    **{f"files of {size} bytes": partial(file_limit, size) for size in (100, 20_000, 45_000)},
+    **{f"files of {size} bytes": partial(file_limit, size) for size in (400, 20_000, 45_000)},
     "files of 2000 bytes, overlay": partial(file_limit, 2000, name="overlay"),
     "no permission to write beside": beside_without_permission,
     "no permission to write": partial(without_permission, ".", 0o555),
@@ -274,7 +279,7 @@ CASES: dict[str, Check] = {
     "nobody reads": partial(shell, "2> {errors} | true", 0),
     "nobody reads either": partial(shell, "2>&1 | true", 0, name="overlay", check=_silent),
     "TERM=dumb": partial(shell, "", 0, check=_plain, TERM="dumb"),
-    "NO_COLOR": partial(shell, "", 0, check=_plain, NO_COLOR="1", FORCE_COLOR="1"),
+    "NO_COLOR": partial(shell, "", 0, check=_colourless, NO_COLOR="1", FORCE_COLOR="1"),
     "COLUMNS=40": partial(shell, "", 0, check=_narrow, COLUMNS="40"),
     "LANG=C": partial(shell, "", 0, check=lambda said: "FP-norm" in said, LANG="C", LC_ALL="C"),
     "LANG=C without UTF-8": partial(shell, "", 0, check=_ascii, PYTHONUTF8="0", **_LOCALE),
