@@ -10,7 +10,7 @@ from tests.falsify.finding import Finding
 SEARCHES: dict[str, tuple[Callable[..., Iterator[Finding]], int, int, int]] = {
     "solutions of evolve": (solutions.search, 300, 2, 2),
     "rates of networks on spaces": (rates.search, 300, 6, 8),
-    "laws of momentum and schedules": (laws.search, 300, 1, 8),
+    "laws of momentum and schedules": (laws.search, 1000, 2, 8),
 }
 """Each search, how many it draws, in how many parts, and by what a statement is divided for the control."""
 
