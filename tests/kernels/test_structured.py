@@ -327,3 +327,30 @@ def test_a_deep_network_compiles_in_seconds():
     began = time.process_time()
     jax.block_until_ready(empirical_kernel(network, params, X[:, :2]))
     assert time.process_time() - began < 60
+
+
+PEAK = """
+import resource, sys
+import jax, jax.numpy as jnp
+import lfp
+jax.config.update("jax_enable_x64", True)
+bend = lambda p, x: jnp.tanh(jnp.tanh(x @ jnp.sin(p[0])) @ p[1]) @ p[2]
+draw = lambda key, dim: [jax.random.normal(key, shape) / 16 for shape in ((dim, 256), (256, 256), (256,))]
+network = {"dense": lfp.MLP(256, 3), "general": lfp.Custom(draw, bend, 256)}[sys.argv[1]]
+params = jax.tree.map(lambda leaf: leaf.astype(float), network.init(jax.random.key(0), 64))
+x = jax.random.normal(jax.random.key(1), (4096, 64))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+jax.block_until_ready(lfp.empirical_kernel(network, params, x))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["dense", "general"])
+def test_memory_is_bounded_at_4096_points(which):
+    """GiB above the imports; the matrix is 1/8, all gradients would be 4.8 (dense) and 2.6."""
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", PEAK, which], check=True, capture_output=True, text=True)
+    assert float(done.stdout) < 1.0
