@@ -38,10 +38,9 @@ def read_image(name: str | Path, size: int) -> Float[np.ndarray, "size size"]:
     if str(name) in SHIPPED:
         from sklearn.datasets import load_sample_image
 
-        image = Image.fromarray(load_sample_image(f"{name}.jpg"))
+        grey = _grey(Image.fromarray(load_sample_image(f"{name}.jpg")))
     else:
-        image = _opened(str(name))
-    grey = _grey(image)
+        grey = _opened(str(name))
     side = min(grey.size)
     left, top = ((whole - side) // 2 for whole in grey.size)
     box = (left, top, left + side, top + side)
@@ -50,14 +49,16 @@ def read_image(name: str | Path, size: int) -> Float[np.ndarray, "size size"]:
 
 
 def _opened(name: str) -> Any:
-    """The picture in a file; of a damaged one Pillow raises what comes, so that all of it is caught."""
+    """The grey picture in a file; of a damaged one Pillow says and raises what comes, so that all of it is caught."""
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(_files.read_input("image", name)))
             image.load()
+            return _grey(image)
     except _checks.InputError as error:
         msg = f"{error}, {', '.join(SHIPPED)}"
         raise _checks.InputError(msg) from None
@@ -68,7 +69,6 @@ def _opened(name: str) -> Any:
         why = f"more than {Image.MAX_IMAGE_PIXELS} pixels" if large else "not an image, or damaged"
         msg = f"image={name!r} cannot be read: {why}; allowed: an image file, {', '.join(SHIPPED)}"
         raise _checks.InputError(msg) from None
-    return image
 
 
 def _grey(image: Any) -> Any:

@@ -1,6 +1,7 @@
 """Domains and problems: embedding, merging, files, refusals."""
 
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -253,3 +254,24 @@ def test_a_picture_stands_upright(tmp_path):
     Image.fromarray(np.rint(255 * levels).astype(np.uint8)).save(tmp_path / "turned.png", exif=exif)
     turned = np.rot90(levels, -1)
     np.testing.assert_allclose(read_image(tmp_path / "turned.png", 6), turned - turned.mean(), atol=4e-3)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG"])
+def test_images_with_wrong_bytes_are_read_or_refused_in_silence(kind, tmp_path):
+    """One byte of 200 files is another: Pillow warns of some that it can read and of some that it cannot."""
+    rng, exif, whole = np.random.default_rng(0), Image.Exif(), tmp_path / "whole"
+    exif[270], exif[274] = "a long description " * 20, 6
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(whole, kind, exif=exif)
+    ends = []
+    for _ in range(200):
+        raw = bytearray(whole.read_bytes())
+        raw[rng.integers(200)] = rng.integers(256)
+        (tmp_path / "wrong").write_bytes(raw)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            try:
+                ends.append(np.isfinite(read_image(tmp_path / "wrong", 2)).all())
+            except InputError as error:
+                ends.append("cannot be read" in str(error))
+        assert not said
+    assert all(ends)
