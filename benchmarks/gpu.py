@@ -9,7 +9,6 @@ Run: python benchmarks/gpu.py [--small: on any device, small sizes] [--write doc
 
 import argparse
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from solver import DEPTH as KRYLOV_DEPTH, TOLERANCE, points, target, times
 
 import lfp
 from lfp.equation.products import choose
+from lfp.harness.bench import NOT_HERE, commit
 from lfp.kernels import kernel_product
 from lfp.spectra import largest_rates
 from lfp.training.loop import loss
@@ -179,13 +179,6 @@ def row(label: str, build: Callable[[], Job], dtype: Any, peak: tuple[float, flo
     return label, name, f"{first:.3g} s", f"{warm:.3g} s", f"{counts[0]:.1e} flop, {counts[1]:.1e} byte", share
 
 
-def commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
-    )
-    return done.stdout.strip() or "unknown"
-
-
 def written(text: str, table: str) -> str:
     """The page with the table between its markers."""
     pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
@@ -202,7 +195,7 @@ def main() -> None:
     device = jax.devices()[0]
     if device.platform != "gpu" and not settings.small:
         print(f"no GPU: JAX sees {device.device_kind} alone; --small runs there", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(NOT_HERE)
     sizes = SMALL if settings.small else Sizes()
     told, lines = [], ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
     for dtype in (jnp.float32, jnp.float64):
