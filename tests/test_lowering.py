@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from lfp.numerics import fourier
 from tests.helpers import floats
@@ -24,7 +25,7 @@ def dtype(request):
 
 def exported(job, *arrays, platforms=PLATFORMS):
     shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), a.dtype), arrays)
-    return jax.export.export(jax.jit(lambda *a: job(*a)), platforms=platforms)(*shapes)
+    return export.export(jax.jit(lambda *a: job(*a)), platforms=platforms)(*shapes)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -39,6 +40,7 @@ def test_it_lowers_for_cuda_and_tpu(name, dtype, monkeypatch):
         assert "f64" not in lowered.mlir_module()
 
 
+@pytest.mark.skipif(not fourier.has_nufft(), reason="jax_finufft is not installed, or the process is on no CPU")
 def test_a_process_on_a_cpu_lowers_sums_for_other_devices(dtype):
     """The NUFFT, which it would run itself, has no rule for a TPU (control): sums take its place there."""
     from jax_finufft import nufft1, nufft2
