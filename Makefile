@@ -14,7 +14,7 @@ PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(H
 JAX_TESTS := $(addprefix tests/kernels/test_,neural_tangents.py analytic.py empirical.py)
 LOWEST_TESTS := tests/test_package.py $(addprefix tests/,kernels equation commands)
 
-.PHONY: demo test test-slow test-jax test-lowest smoke shift falsify fuzz fuzz-api kills docs notebooks lint format coverage env clean
+.PHONY: demo test test-slow test-gpu test-jax test-lowest bench bench-gpu smoke shift falsify fuzz fuzz-api kills docs notebooks lint format coverage env clean
 
 demo: env
 	$(BIN)/lfp overlay --out demo
@@ -24,6 +24,19 @@ test: lint
 
 test-slow: env
 	$(BIN)/pytest -m slow
+
+# Every program on the GPU against the CPU; skipped where there is none.
+test-gpu: .venv/gpu-stamp
+	$(BIN)/pytest -m gpu -rs
+
+# Every benchmark against its peers, and a table of ratios, bench/table.md; some of them: make bench ONLY="products spectra"
+bench: env
+	@$(UV) pip install --quiet --python $(BIN)/python --group bench
+	$(BIN)/python -m lfp.harness.bench bench $(ONLY)
+
+# The table of docs/performance.md; where no GPU is found it says so, and make ends with 2.
+bench-gpu: .venv/gpu-stamp
+	@$(BIN)/python benchmarks/gpu.py --write docs/performance.md
 
 # Every experiment with small settings.
 smoke: env
@@ -94,6 +107,12 @@ env: .venv/stamp
 
 .venv/docs-stamp: requirements-docs.txt .venv/stamp
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -r requirements-docs.txt
+	@touch $@
+
+# JAX of the same version that sees GPUs, where the driver says that there is one.
+.venv/gpu-stamp: .venv/stamp
+	@! command -v nvidia-smi >/dev/null || $(UV) pip install --quiet --python $(BIN)/python \
+		"jax[cuda12]==$$($(BIN)/python -c 'import jax; print(jax.__version__)')"
 	@touch $@
 
 # The resolver of `uv pip` reads [tool.uv] of this folder, which keeps TensorFlow out here too.

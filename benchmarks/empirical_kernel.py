@@ -118,9 +118,10 @@ def row(label: str, n: int, network, dim: int, *, floor: bool = False, rounds: i
     uses = parameter_uses(network, params, dim)
     parts = [f"{label:20} n = {n:5}: by factors {len(uses.structured)}, general {len(uses.general)}"]
     parts += [f"{name} {np.median([t[name] for t in times]):.3f} s (first {first[name]:.1f})" for name in jobs]
-    for name in [name for name in jobs if name != "lfp"]:
-        parts.append(f"lfp / {name} {np.median([t['lfp'] / t[name] for t in times]):.3g}")
-    print("; ".join(parts), flush=True)
+    print("; ".join(parts))
+    others = [name for name in jobs if name != "lfp"]
+    ratios = [f"lfp / {name} {np.median([t['lfp'] / t[name] for t in times]):.3g}" for name in others]
+    print(f"ratio {label}, n = {n}: {', '.join(ratios)}", flush=True)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 import lfp
 
-STEPS, SEEDS, ROUNDS = 50, 32, 3
+STEPS, SEEDS, ROUNDS = 50, 32, 5
 
 
 def main() -> None:

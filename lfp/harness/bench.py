@@ -11,6 +11,10 @@ from typing import Any
 from lfp import _checks, _files
 from lfp.harness.claims import BENCHMARKS, benchmarks
 
+NOT_HERE = 2
+"""Exit code of a script that cannot run on this machine."""
+TABLE = "table.md"
+
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?!\w)")
 
 
@@ -32,7 +36,7 @@ def run(
 
     Returns:
         What result.json holds: `claim`, `lines` (text and numbers of those with numbers), `passed` (it came to its
-        end), `error` (its last words, where it did not), `seconds`.
+        end), `code` (of its exit), `error` (its last words, where it did not), `seconds`.
     """
     scripts = benchmarks(folder)
     path = folder / f"{_checks.choice('name', name, scripts)}.py"
@@ -57,7 +61,63 @@ def _timed(name: str, claim: str, command: list[str], place: Path, say: Callable
         "claim": claim,
         "lines": [{"text": line, "numbers": numbers(line)} for line in printed if numbers(line)],
         "passed": process.returncode == 0,
+        "code": process.returncode,
         "error": None if process.returncode == 0 else (printed or [f"exit code {process.returncode}"])[-1],
         "seconds": round(time.perf_counter() - began, 1),
     }
     return _files.write_result(place, result)
+
+
+def run_all(
+    out: str | Path = "bench",
+    names: Sequence[str] = (),
+    *,
+    folder: Path = BENCHMARKS,
+    say: Callable[[str], None] = print,
+) -> bool:
+    """Run benchmarks one after the other, each in a folder of its own; their lines of ratios go into OUT/table.md.
+
+    Args:
+        out: folder of the table and of the folders, which are taken over.
+        names: which; none for all of them.
+        folder: where the scripts are.
+        say: receives every line, and the table.
+
+    Returns:
+        Whether all that can run here came to their ends.
+    """
+    for name in names:
+        _checks.choice("name", name, benchmarks(folder))
+    results = [run(name, Path(out) / name, force=True, folder=folder, say=say) for name in names or benchmarks(folder)]
+    text = table(results, folder)
+    _files.write_whole(Path(out) / TABLE, text.encode())
+    say(text)
+    return all(result["code"] in (0, NOT_HERE) for result in results)
+
+
+def table(results: Sequence[dict[str, Any]], folder: Path = BENCHMARKS) -> str:
+    """Every line that begins with the word ratio, under the commit and the versions, as Markdown."""
+    about = {"commit": commit(folder), **_files.environment()}
+    about.pop("draws")
+    rows = ["| benchmark | ratio |", "|---|---|"]
+    for result in results:
+        lines = [line["text"].strip() for line in result["lines"]]
+        ratios = [line.removeprefix("ratio").strip(" :") for line in lines if re.match(r"ratio\b", line)]
+        if not result["passed"]:
+            ratios.append(f"{'not run' if result['code'] == NOT_HERE else 'FAILED'}: {result['error']}")
+        rows += [f"| {result['name']} | {ratio.replace('|', '/')} |" for ratio in ratios]
+    return "\n".join([", ".join(f"{name} {value}" for name, value in about.items()), "", *rows, ""])
+
+
+def commit(folder: Path = BENCHMARKS) -> str:
+    """The commit of a checkout, `unknown` where there is none; `-dirty` says that files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":  # OUT [NAME ...]
+    sys.exit(not run_all(sys.argv[1], sys.argv[2:]))

@@ -117,13 +117,38 @@ def gather_modes(
 ) -> Complex[Array, "*modes"]:
     """U_k = sum_j u_j exp(-i k.t_j), the transform of type 1; k from -(M - 1)/2 to (M - 1)/2, M odd, on every axis.
 
-    By jax_finufft, with a relative tolerance; by the sum itself in chunks of points where it is missing.
+    By jax_finufft, with a relative tolerance, where the program is compiled for a CPU; by the sum itself in chunks of
+    points on other devices, and where jax_finufft is missing.
     """
-    if has_nufft():
-        from jax_finufft import nufft1
 
+    def direct(values: Array, angles: Array) -> Array:
+        return _gathered(values, angles, shape)
+
+    if not has_nufft():
+        return direct(values, angles)
+    from jax_finufft import nufft1
+
+    def fast(values: Array, angles: Array) -> Array:
         return nufft1(shape, values, *angles.T, eps=tolerance, iflag=-1)
 
+    return jax.lax.platform_dependent(values, angles, cpu=fast, default=direct)
+
+
+def evaluate_modes(
+    coefficients: Complex[Array, "*modes"], angles: Float[Array, "n d"], tolerance: float = 1e-6
+) -> Complex[Array, " n"]:
+    """u_j = sum_k U_k exp(i k.t_j), the transform of type 2 and the adjoint of `gather_modes`."""
+    if not has_nufft():
+        return _evaluated(coefficients, angles)
+    from jax_finufft import nufft2
+
+    def fast(coefficients: Array, angles: Array) -> Array:
+        return nufft2(coefficients, *angles.T, eps=tolerance, iflag=1)
+
+    return jax.lax.platform_dependent(coefficients, angles, cpu=fast, default=_evaluated)
+
+
+def _gathered(values: Array, angles: Array, shape: tuple[int, ...]) -> Array:
     def add(total: Array, chunk: tuple[Array, Array]) -> tuple[Array, None]:
         waves = _waves(chunk[1], shape, -1)
         return total + jnp.einsum(_EINSUM[len(shape)][0], chunk[0], *waves, precision="highest"), None
@@ -135,14 +160,7 @@ def gather_modes(
     return jax.lax.scan(add, jnp.zeros(shape, values.dtype), blocks)[0]
 
 
-def evaluate_modes(
-    coefficients: Complex[Array, "*modes"], angles: Float[Array, "n d"], tolerance: float = 1e-6
-) -> Complex[Array, " n"]:
-    """u_j = sum_k U_k exp(i k.t_j), the transform of type 2 and the adjoint of `gather_modes`."""
-    if has_nufft():
-        from jax_finufft import nufft2
-
-        return nufft2(coefficients, *angles.T, eps=tolerance, iflag=1)
+def _evaluated(coefficients: Array, angles: Array) -> Array:
     shape = coefficients.shape
 
     def at(chunk: Array) -> Array:

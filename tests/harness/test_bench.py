@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 
+import jax
 import pytest
 
 from lfp import InputError, _files
@@ -75,3 +77,33 @@ def test_the_command(folder, tmp_path, capsys):
     assert "FAILED (no peer)" in capsys.readouterr().out
     assert cli.main(["bench", "run", "adition", *where]) == 2
     assert "did you mean 'addition'" in capsys.readouterr().err
+
+
+def test_all_of_them_make_a_table_of_ratios(folder, tmp_path):
+    """Lines that begin with the word alone; a script that cannot run here is no failure, a broken one is."""
+    out = tmp_path / "out"
+    assert bench.run_all(out, folder=folder, say=lambda _: None)
+    about, _, *rows = (out / bench.TABLE).read_text().splitlines()
+    assert about.startswith(f"commit {bench.commit(folder)}, device")
+    assert f"jax {jax.__version__}" in about
+    assert rows[:2] == ["| benchmark | ratio |", "|---|---|"]
+    assert rows[2].startswith("| addition | 1.5 (claim: at most 2), in process")
+    assert len(rows) == 3
+    (folder / "absent.py").write_text('import sys\nif __name__ == "__main__":\n    sys.exit(2)\n')
+    assert bench.run_all(out, folder=folder, say=lambda _: None)
+    assert "| absent | not run: exit code 2 |" in (out / bench.TABLE).read_text()
+    (folder / "broken.py").write_text('if __name__ == "__main__":\n    print("ratio 3", 1 / 0)\n')
+    assert not bench.run_all(out, ["broken", "addition"], folder=folder, say=lambda _: None)
+    text = (out / bench.TABLE).read_text()
+    assert "| broken | FAILED: ZeroDivisionError: division by zero |" in text
+    assert "absent" not in text
+    with pytest.raises(InputError, match="did you mean 'addition'"):
+        bench.run_all(out, ["adition"], folder=folder)
+
+
+def test_the_commit_is_that_of_the_checkout(tmp_path):
+    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=claims.BENCHMARKS)
+    if done.returncode:
+        pytest.skip("no checkout")
+    assert done.stdout.startswith(bench.commit().removesuffix("-dirty"))
+    assert bench.commit(tmp_path) == "unknown"
