@@ -14,10 +14,10 @@ from jaxtyping import Int
 
 from lfp import _checks, _files
 from lfp.commands.options import NTK, Overlay, given, numbers
+from lfp.commands.rows import read_rows
 from lfp.domains.line import Line
 from lfp.domains.named import domain
 from lfp.domains.problems import Problem, problem, sum_of_modes
-from lfp.domains.tables import read_csv
 from lfp.figures import plots
 from lfp.figures.budget import draw_budget
 from lfp.measure.probes import PROBES, FilterProbe, Probe
@@ -88,14 +88,13 @@ def build_problem(s: Overlay, say: Callable[[str], None]) -> Problem:
     modes = None if s.modes is None else numbers("modes", s.modes)
     if s.data is None:
         return sum_of_modes(where, 64 if s.points is None else s.points, modes or range(1, 8), s.amplitude)
-    x, y = read_csv(s.data).with_target()
+    table = read_rows(s, s.data, s.seed, say)
+    x, y = table.with_target()
     if x.shape[1] != 1:
-        msg = f"data={str(s.data)!r} has {x.shape[1] + 1} columns; allowed: 2 (x, y)"
+        names = f", {','.join(table.names)}" if table.names else ""
+        msg = f"data={str(s.data)!r} has {x.shape[1] + 1} columns{names}; allowed: 2 (x, y), or --columns and --target"
         raise _checks.InputError(msg)
-    rows = np.argsort(x[:, 0], kind="stable")
-    if s.subsample is not None:
-        rows = rows[np.unique(np.linspace(0, len(rows), s.subsample, endpoint=False).astype(int))]
-    t, y = x[rows, 0], y[rows]
+    t = x[:, 0]
     count = len(np.unique(t))
     if count < len(t):
         say(f"{len(t) - count} repeated x merged with weights")

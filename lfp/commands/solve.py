@@ -13,6 +13,7 @@ from jaxtyping import Complex, Float
 
 from lfp import _checks, _files
 from lfp.commands.options import Solve, given, numbers, refuse
+from lfp.commands.rows import read_rows
 from lfp.domains.images import read_image
 from lfp.domains.problems import Points, merge
 from lfp.domains.tables import read_csv
@@ -46,7 +47,7 @@ class Task(NamedTuple):
 def build(s: Solve, say: Callable[[str], None]) -> Task:
     """Everything that the settings name: no other function of this command sees them."""
     s.check()
-    rows = read_data(s)
+    rows = read_data(s, say)
     data = merge(*rows)
     if len(data.x) < len(rows[0]):
         say(f"{len(rows[0]) - len(data.x)} repeated x merged with weights")
@@ -81,10 +82,10 @@ def build_operator(s: Solve, dim: int) -> Operator:
     return Operator(s.activation, Gaussian(s.sigma_a), Gaussian(s.sigma_w), biases, dim)
 
 
-def read_data(s: Solve) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
+def read_data(s: Solve, say: Callable[[str], None] = print) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
     """Points and targets: the rows of a file, or the pixels of an image, in float64."""
     if s.image is None:
-        return read_csv(str(s.data)).with_target()
+        return read_rows(s, str(s.data), s.seed, say).with_target()
     pixels = read_image(s.image, 256 if s.size is None else s.size)
     axis = (2 * np.arange(len(pixels)) + 1) / len(pixels) - 1
     down, across = np.meshgrid(-axis, axis, indexing="ij")
@@ -170,7 +171,7 @@ def _times(s: Solve, product: Product, weights: np.ndarray) -> Float[np.ndarray,
 
 def _test(s: Solve, x: np.ndarray) -> Float[np.ndarray, "m d"]:
     if s.test is not None:
-        table = read_csv(s.test, "test")
+        table = read_csv(s.test, "test", columns=s.columns, target=None if s.columns is None else "")
         points = table.values if table.names is None else table.coordinates
         if points.shape[1] != x.shape[1]:
             msg = f"test={str(s.test)!r} has {points.shape[1]} columns; allowed: {x.shape[1]}, the coordinates"

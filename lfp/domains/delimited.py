@@ -1,8 +1,8 @@
 """Text in columns, as programs write it: which encoding, which separator, which decimal sign; its cells by line.
 
-The rule: of tab, semicolon, bar, comma and spaces, each with decimal point or comma, the pair under which most rows have
-one width and most cells are numbers; of several that do equally well the first in this order, the point before the
-comma. So `1,5;2,5` is 1.5 and 2.5, and `1,5` is 1 and 5, unless the header names a single column: then it is 1.5.
+The rule: of tab, semicolon, bar, comma and spaces, each with decimal point or comma, the pair under which most rows
+have one width and most cells are numbers; of several that do equally well the first in this order, the point before
+the comma. So `1,5;2,5` is 1.5 and 2.5, and `1,5` is 1 and 5, unless the header names a single column: then it is 1.5.
 """
 
 import codecs
@@ -26,7 +26,9 @@ ALONE = "\x1f"
 """No text has it: the separator of a single column."""
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "spaces", ALONE: "nothing"}
 NUMBERS = {
-    sign: re.compile(rf"[+-]?(\d+{mark}?\d*|{mark}\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+    sign: re.compile(
+        rf"[+-]?(\d+{mark}?\d*|{mark}\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE
+    )
     for sign, mark in ((".", r"\."), (",", ","))
 }
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
@@ -166,15 +168,15 @@ def short(cell: str) -> str:
 
 
 def _score(sample: list[list[str]], separator: str, decimal: str) -> float:
-    """The share of rows of one width, times the share of numbers in them; 0 where a comma would be both."""
-    if not sample:
-        return 0.0
-    header = is_header(sample[0], decimal)
+    """The share of rows of one width, times the share of numbers in them."""
+    header = bool(sample) and is_header(sample[0], decimal)
     rows = sample[header:]
-    if separator == ALONE and (decimal == "," and not header or header and any(map(sample[0][0].count, ",;|\t"))):
-        return 0.0  # without a header of a single name, commas separate
     if not rows:
         return 0.0
+    if separator == ALONE:
+        several = header and any(map(sample[0][0].count, ",;|\t"))
+        if several or (decimal == "," and not header):
+            return 0.0  # commas are decimal signs of a single column only where a header names a single one
     width, count = Counter(map(len, rows)).most_common(1)[0]
     misfit = header and len(sample[0]) not in (width, width - 1 if width > 2 else width)
     cells = [cell for row in rows if len(row) == width for cell in row]

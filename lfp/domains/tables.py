@@ -94,8 +94,9 @@ def read_csv(
 ) -> Table:
     r"""Numbers of a text in columns: separator, decimal sign, encoding and header are found (`delimited`).
 
-    Its first row is a header where no cell of it is a number. Columns without numbers are left out, and so is a first
-    one that counts the rows and is called so (no name, index, id, no, nr). Gaps count in the columns that are used.
+    Its first row is a header where no cell of it is a number. Columns without numbers are left out, and so is
+    the first other one where it counts the rows and is called so (no name, index, id, no, nr). Gaps count in the
+    columns that are used.
 
     Args:
         path: of the file; it may be packed by gzip.
@@ -125,9 +126,9 @@ def read_csv(
             _refuse_cell(text, found, word, i, "no number")
     values = np.stack([found[i].values for i in chosen], axis=1)
     gaps = np.isnan(values)
-    whole = ~gaps.any(axis=1)
+    whole = np.logical_not(gaps.any(axis=1))
     if not whole.all():
-        said = f"{len(whole) - whole.sum()} of {len(whole)} rows have gaps"
+        said = f"{len(values) - whole.sum()} of {len(values)} rows have gaps"
         if missing == "refuse" or not whole.any():
             row = int(np.argmin(whole))
             more = " (or --missing drop)" if whole.any() else ""
@@ -138,15 +139,16 @@ def read_csv(
         row, i = map(int, far[0])
         _refuse_cell(text, found, row, chosen[i], f"not finite or beyond {LARGEST:g}, whose square is no number")
     names = tuple(found[i].label for i in chosen) if text.names else None
-    said = tuple([f"{Path(path).name}: {'; '.join(remarks)}"] if remarks else [])
-    return Table(values[whole], names, str(path), None if aim is None else chosen.index(aim), said)
+    remark = (f"{Path(path).name}: {'; '.join(remarks)}",) if remarks else ()
+    return Table(values[whole], names, str(path), None if aim is None else chosen.index(aim), remark)
 
 
 def _columns(text: Delimited) -> list[_Column]:
     """Every column of the file, in numbers."""
     import pandas
 
-    options: dict[str, Any] = {} if pandas.__version__ >= "3.1" else {"float_precision": "round_trip"}  # exact there
+    exact = tuple(map(int, pandas.__version__.split(".")[:2])) >= (3, 1)
+    options: dict[str, Any] = {} if exact else {"float_precision": "round_trip"}
     body = text.body
     try:
         if '"' in body:
@@ -209,9 +211,7 @@ def _chosen(
             raise _checks.InputError(msg)
         free = [i for i in numeric if i not in chosen]
     else:
-        index = text.names is not None and text.names[0].lower() in _INDEX and len(numeric) > 2 and aim != 0
-        counts = np.array_equal(found[0].values, np.arange(len(found[0].values)) + (found[0].values[0] == 1))
-        chosen = free = [i for i in numeric if i or not (index and counts)]
+        chosen = free = numeric[1:] if len(numeric) > 2 and _is_index(text, found, numeric[0], aim) else numeric
     if target is None and text.names and "y" in text.names and (columns is None or text.names.index("y") in free):
         aim = _named(text, found, "target", "y")
     elif target is None and len(free) > (columns is None):
@@ -221,6 +221,13 @@ def _chosen(
         if not found[i].numeric:
             _refuse_cell(text, found, 0, i, "no number, as none of its column is")
     return used, aim
+
+
+def _is_index(text: Delimited, found: list[_Column], column: int, aim: int | None) -> bool:
+    """Whether a column is called an index, or nothing, and counts the rows from 0 or 1."""
+    values = found[column].values
+    called = text.names is not None and text.names[column].lower() in _INDEX and column != aim
+    return called and np.array_equal(values, np.arange(len(values)) + (values[0] == 1))
 
 
 def _named(text: Delimited, found: list[_Column], option: str, name: str) -> int:
