@@ -1,8 +1,9 @@
 """Text in columns, as programs write it: which encoding, which separator, which decimal sign; its cells by line.
 
 The rule: of tab, semicolon, bar, comma and spaces, each with decimal point or comma, the pair under which most rows
-have one width and most cells are numbers; of several that do equally well the first in this order, the point before
-the comma. So `1,5;2,5` is 1.5 and 2.5, and `1,5` is 1 and 5, unless the header names a single column: then it is 1.5.
+have one width and most cells are numbers, or words that no other separator parts; of several that do equally well the
+first in this order, the point before the comma. So `1,5;2,5` is 1.5 and 2.5, and `1,5` is 1 and 5, unless the header
+names a single column: then it is 1.5.
 """
 
 import codecs
@@ -34,6 +35,9 @@ NUMBERS = {
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _IDLE = " \t#,;|"
 _BLANK = re.compile(r"^([ \t]*#.*|[ \t,;|]+)$", re.MULTILINE)
+_SEVERAL = re.compile(r"[;\t|]|,(?! )|\d \d")
+"""In a word: another separator would part it."""
+_WORD = 0.9
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -168,7 +172,10 @@ def short(cell: str) -> str:
 
 
 def _score(sample: list[list[str]], separator: str, decimal: str) -> float:
-    """The share of rows of one width, times the share of numbers in them."""
+    """The share of rows of one width, times that of numbers in them; a word counts little less, unless it is several.
+
+    Between columns of words a table has few numbers; `0,5;Rome` is half a number and half a word, not 0 and `5;Rome`.
+    """
     header = bool(sample) and is_header(sample[0], decimal)
     rows = sample[header:]
     if not rows:
@@ -180,9 +187,12 @@ def _score(sample: list[list[str]], separator: str, decimal: str) -> float:
     width, count = Counter(map(len, rows)).most_common(1)[0]
     misfit = header and len(sample[0]) not in (width, width - 1 if width > 2 else width)
     cells = [cell for row in rows if len(row) == width for cell in row]
-    known = [cell for cell in cells if cell.lower() not in MISSING] or [""]
-    numbers = sum(map(bool, map(NUMBERS[decimal].fullmatch, known)))
-    return (count - misfit) / len(rows) * numbers / len(known)
+    known = [cell for cell in cells if cell.lower() not in MISSING]
+    words = [cell for cell in known if not NUMBERS[decimal].fullmatch(cell)]
+    if len(words) == len(known):
+        return 0.0
+    clean = sum(not _SEVERAL.search(word) for word in words)
+    return (count - misfit) / len(rows) * (len(known) - len(words) + _WORD * clean) / len(known)
 
 
 def _cells(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
