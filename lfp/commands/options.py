@@ -51,11 +51,20 @@ class Reading:
     """keep only so many rows of --data, drawn with --seed"""
     even: bool = False
     """the rows of --subsample evenly in the order of the coordinates in place of drawn ones"""
+    standardize: bool = False
+    """take the mean of coordinates and targets off and divide by their standard deviation; results are in your units"""
 
     def check_reading(self, data: Path | None) -> None:
         """Refuse what needs data, where there is none."""
         if data is None:
             refuse(self, ("columns", "target", "missing", "subsample"), "no data", "--data")
+            for name in ("center", "standardize"):
+                if getattr(self, name, False):
+                    msg = f"{name}=True with no data; allowed: --data"
+                    raise _checks.InputError(msg)
+        if self.standardize and getattr(self, "center", False):
+            msg = "center=True with standardize=True, which takes the mean off too; allowed: one of the two"
+            raise _checks.InputError(msg)
         if self.even and self.subsample is None:
             msg = "even=True with no subsample; allowed: with --subsample"
             raise _checks.InputError(msg)
@@ -69,8 +78,12 @@ class Overlay(Reading):
     """where the data live; without it circle, line with --data"""
     data: Path | None = None
     """file with columns x, y, separated by anything, also packed as .gz; without --data a sum of modes"""
+    center: bool = False
+    """take the mean of the targets off; results are in your units"""
+    period: Scale | None = None
+    """what one turn of the circle counts: 360, 24, 12; without it 2 pi. With it the domain is the circle"""
     modes: str | None = None
-    """modes to follow, in cycles per period: 1,2,4 or 1-7"""
+    """modes to follow, in cycles per period: 1,2,4 or 1-7; auto: those that carry the target, 95 % of its energy"""
     amplitude: Annotated[float, Within(-1e15, 1e15)] = 1.0
     """amplitude of every mode of the target; of --data a factor"""
     points: Count | None = None
@@ -139,6 +152,11 @@ class Overlay(Reading):
         _refuse_values(self)
         _refuse_scaling(self, self.scaling, {"depth": self.depth})
         self.check_reading(self.data)
+        if self.domain == "line":
+            refuse(self, ("period",), "domain='line'", "domain='circle'")
+        if self.modes == "auto" and self.data is None:
+            msg = "modes='auto' with no data; allowed: --data, or modes such as 1,2,4 or 1-7"
+            raise _checks.InputError(msg)
         if self.data is not None:
             refuse(self, ("points",), f"data={_text(self.data)}", "the points of the file, or --subsample")
         if self.probe != "filter":
@@ -151,7 +169,8 @@ class Overlay(Reading):
             msg = "batch_size=None with optimizer='sgd'; allowed: a whole number >= 1"
             raise _checks.InputError(msg)
         for name, text in given(self, ("modes", "cutoffs")).items():
-            numbers(name, text)
+            if (name, text) != ("modes", "auto"):
+                numbers(name, text)
 
 
 @dataclass(frozen=True)
@@ -160,6 +179,8 @@ class Solve(Reading):
 
     data: Path | None = None
     """file with columns x1..xd, y, separated by anything, also packed as .gz"""
+    center: bool = False
+    """take the mean of the targets off; results are in your units"""
     image: str | None = None
     """image file, or china or flower of scikit-learn: grey values on [-1, 1] x [-1, 1]"""
     size: Annotated[int, Within(2, 4096)] | None = None

@@ -18,6 +18,7 @@ from lfp.domains.euclidean import Euclidean
 from lfp.domains.named import domain
 from lfp.domains.sphere import Sphere
 from lfp.domains.torus import Torus
+from lfp.domains.units import units_of
 from lfp.figures import plots
 from lfp.measure.trajectory import labelled, save
 from lfp.networks.fourier_features import FourierFeatures
@@ -52,7 +53,8 @@ def _domain(s: Spectrum, say: Callable[[str], None]) -> Where:
     table = read_rows(wanted, s.data, s.seed, say)
     if table.target is not None:
         say(f"column {table.target + 1} of {table.values.shape[1]} is the target and left out")
-    where = Euclidean.given(table.coordinates)
+    x = table.coordinates
+    where = Euclidean.given(units_of("x", x, standardize=s.standardize).inner(x))
     if s.dim not in (None, where.dim):
         msg = f"dim={s.dim} with data={str(s.data)!r} of {where.dim} coordinates; allowed: {where.dim}"
         raise _checks.InputError(msg)
