@@ -117,7 +117,7 @@ def build_problem(s: Overlay, say: Callable[[str], None]) -> tuple[Problem, Unit
     data = problem(where, t, s.amplitude * units.inner(y), [0] if s.modes == "auto" else modes, Path(s.data).name)
     if s.modes == "auto":
         carrying, share = carrying_modes(data)
-        say(f"modes {', '.join(map(str, carrying))} are followed: {share:.0%} of the variance of the target")
+        say(f"followed modes: {', '.join(map(str, carrying))}, with {share:.0%} of the variance of the target")
         data = replace(data, modes=carrying)
     elif np.ptp(y) == 0 and 0 not in data.modes:
         msg = f"y is {y[0]:.6g} everywhere, and no mode but 0 has a target; allowed: targets that vary, or --modes 0"
@@ -234,8 +234,8 @@ def warn(prediction: Prediction, say: Callable[[str], None]) -> None:
     said = float(expected.largest[1])
     mended = {option: value for option, value in remedies_of_units(prediction).items() if value < said / 2}
     if mended:
-        each = ", ".join(f"{option} {value:.2g}" for option, value in mended.items())
-        say(f"the forecast fails, D_sup {said:.2g}, for the units of the targets; it would be with {each}")
+        each = ", ".join(f"{value:.2g} with {option}" for option, value in mended.items())
+        say(f"the forecast fails, D_sup {said:.2g}, for the units of the targets: it would be {each}")
 
 
 def _largest(prediction: Prediction, count: int) -> Int[np.ndarray, " k"]:

@@ -209,7 +209,7 @@ def _frequencies(s: Solve, x: np.ndarray, side: int | None) -> Float[np.ndarray,
 
 
 def _along(solution: Solution, xi: np.ndarray, units: Units) -> Complex[np.ndarray, "t f"]:
-    """F[h] at frequencies along x1, both in the units of x: with x = m + s z it is |s| exp(-2 pi i m.xi) F_z[h](s xi)."""
+    """F[h] at frequencies along x1, in the units of x: with x = m + s z it is |s| exp(-2 pi i m.xi) F_z[h](s xi)."""
     if not len(xi):
         return np.zeros((len(solution.times), 0), complex)
     dim = solution.x.shape[1]

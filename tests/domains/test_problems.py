@@ -7,6 +7,7 @@ from PIL import Image
 from lfp import Circle, InputError, Line, problem, scan_line, sum_of_modes
 from lfp.domains import merge, read_csv, read_image
 from lfp.domains.named import domain
+from lfp.domains.problems import carrying_modes
 
 
 def test_sum_of_modes_has_the_amplitudes_it_was_given():
@@ -177,3 +178,22 @@ def test_a_picture_stands_upright(tmp_path):
     Image.fromarray(np.rint(255 * levels).astype(np.uint8)).save(tmp_path / "turned.png", exif=exif)
     turned = np.rot90(levels, -1)
     np.testing.assert_allclose(read_image(tmp_path / "turned.png", 6), turned - turned.mean(), atol=4e-3)
+
+
+def test_modes_that_carry_the_target():
+    """The fewest with 95 % of the energy, on a grid, on scattered points, beside a mean that is none of them."""
+    height = {1: 1.0, 4: 2.0, 9: 0.5, 6: 0.1}
+    p = sum_of_modes(Circle(), 64, sorted(height), [height[k] for k in sorted(height)])
+    share = 5.25 / 5.26
+    assert carrying_modes(p)[0].tolist() == [1, 4]
+    assert carrying_modes(p, 0.97)[0].tolist() == [1, 4, 9]
+    assert carrying_modes(p, 0.97)[1] == pytest.approx(share)
+    t = np.random.default_rng(0).uniform(0, 2 * np.pi, 200)
+    y = 100 + sum(a * np.sin(k * t) for k, a in height.items())
+    modes, share = carrying_modes(problem(Circle(), t, y, [0]))
+    assert modes.tolist() == [1, 4]
+    assert share == pytest.approx(5 / 5.26, abs=0.05)
+    with pytest.raises(InputError, match="y is 3 everywhere"):
+        carrying_modes(problem(Circle(), t, 0 * t + 3, [0]))
+    with pytest.raises(InputError, match="tell no mode apart"):
+        carrying_modes(problem(Circle(), [0.0, 1.0], [0.0, 1.0], [0]))
