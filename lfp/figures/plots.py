@@ -242,7 +242,7 @@ def plot_images(axes: "Sequence[Axes]", frames: Sequence[Float[np.ndarray, "h w"
 
 def plot_maps(
     axes: "Sequence[Axes]",
-    frames: Sequence[tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, " n"]]],
+    frames: Sequence[tuple[Float[np.ndarray, "_ 2"], Float[np.ndarray, " _"]]],
     titles: Sequence[str],
 ) -> None:
     """Values at points of the plane side by side, one square a point, in one scale of colour, that of the first."""

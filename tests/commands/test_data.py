@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from lfp.commands import overlay, solve
 from lfp.commands.cli import main
 from lfp.commands.options import Overlay, Solve
 from lfp.domains.units import Units
+from lfp.equation.solution import Solution
 from lfp.equation.solver import evolve
 
 SMALL = ["--width", "256", "--steps", "40", "--snapshots", "10", "--seeds", "2"]
@@ -116,7 +116,8 @@ def test_units_are_nothing_to_the_verdict(tmp_path):
 def test_what_the_units_spoil_is_said_before_training(tmp_path, capsys, monkeypatch):
     """With the option that mends it, which does."""
 
-    def untrained(*args, **kwargs):
+    def untrained(*args, progress, **kwargs):
+        progress(1, 40, 0.1)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(overlay, "train", untrained)
@@ -193,20 +194,28 @@ def test_solve_speaks_of_the_units_of_the_user(tmp_path):
 
     z, w = (x - x.mean(axis=0)) / x.std(axis=0), (y - y.mean()) / y.std()
     expected = evolve(solve.build_operator(Solve(), 2), Points(z, w), np.array([0, 10, np.inf]))
-    at = (x[:3] + [2, 1] - x.mean(axis=0)) / x.std(axis=0)
+    at = (x[:3] + np.array([2, 1]) - x.mean(axis=0)) / x.std(axis=0)
     with xr.open_dataset(tmp_path / "run" / "curves.nc", engine="h5netcdf") as curves:
         np.testing.assert_allclose(curves.x, x, rtol=1e-12)
-        np.testing.assert_allclose(curves.x_test, x[:3] + [2, 1], rtol=1e-12)
+        np.testing.assert_allclose(curves.x_test, x[:3] + np.array([2, 1]), rtol=1e-12)
         np.testing.assert_allclose(curves.h, y.mean() + y.std() * np.asarray(expected.at(at)), rtol=1e-8)
         np.testing.assert_allclose(curves.residual, y.std() * np.asarray(expected.residual), atol=1e-7)
+
+
+class Gaussian(Solution):
+    """h(z) = exp(-pi z^2)."""
+
+    x = np.zeros((1, 1))
+    times = np.zeros(1)
+
+    def transform(self, xi):
+        return np.exp(-np.pi * xi[:, 0] ** 2)[None]
 
 
 def test_the_transform_in_the_units_of_the_user():
     """Of a Gaussian h(z) = exp(-pi z^2), whose transform is itself: against the integral over x."""
     units = Units(np.array([3.0]), np.array([2.0]))
-    known = SimpleNamespace(
-        x=np.zeros((1, 1)), times=np.zeros(1), transform=lambda xi: np.exp(-np.pi * xi[:, 0] ** 2)[None]
-    )
+    known = object.__new__(Gaussian)
     xi, x = np.array([0.1, 0.3]), np.linspace(-20, 26, 20001)
     h = np.exp(-np.pi * units.inner(x) ** 2)
     integral = [np.trapezoid(h * np.exp(-2j * np.pi * k * x), x) for k in xi]
@@ -217,7 +226,7 @@ def test_solve_says_that_no_neuron_bends_between_the_points(tmp_path, capsys):
     """Before anything is solved, with the option."""
     (tmp_path / "table.csv").write_text(table("x,y", 1e3 * TURNS, WAVE))
     solve.build(Solve(data=tmp_path / "table.csv", times="1"), print)
-    assert "x reaches 969, the biases 4: few neurons bend" in (said := capsys.readouterr().out)
+    assert "x reaches 969 and the biases 4: few neurons bend" in (said := capsys.readouterr().out)
     assert "--standardize mends it" in said
     solve.build(Solve(data=tmp_path / "table.csv", times="1", standardize=True), print)
     assert "bend" not in capsys.readouterr().out
