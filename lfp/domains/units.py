@@ -48,7 +48,7 @@ def units_of(
 
     Example:
         >>> units = units_of("y", np.array([1000.0, 1002.0]), standardize=True)
-        >>> units.inner(np.array([1001.0, 1003.0])).tolist(), units.outer(2.0)
+        >>> units.inner(np.array([1001.0, 1003.0])).tolist(), float(units.outer(2.0))
         ([0.0, 2.0], 1003.0)
     """
     if not center and not standardize:
