@@ -37,21 +37,57 @@ NTK = ("w_std", "b_std")
 
 
 @dataclass(frozen=True)
-class Overlay:
+class Reading:
+    """What is read of --data."""
+
+    columns: str | None = None
+    """columns of --data that hold the coordinates, by name or, without a header, by number: x1,x2; without it all
+    but the target"""
+    target: str | None = None
+    """column of --data that holds the target; without it y, else the last"""
+    missing: Literal["refuse", "drop"] | None = None
+    """rows of --data with gaps: refuse or drop; without it refuse"""
+    subsample: Annotated[int, Within(4, 10**7)] | None = None
+    """keep only so many rows of --data, drawn with --seed"""
+    even: bool = False
+    """the rows of --subsample evenly in the order of the coordinates in place of drawn ones"""
+    standardize: bool = False
+    """take the mean of coordinates and targets off and divide by their standard deviation; results are in your units"""
+
+    def check_reading(self, data: Path | None) -> None:
+        """Refuse what needs data, where there is none."""
+        if data is None:
+            refuse(self, ("columns", "target", "missing", "subsample"), "no data", "--data")
+            for name in ("center", "standardize"):
+                if getattr(self, name, False):
+                    msg = f"{name}=True with no data; allowed: --data"
+                    raise _checks.InputError(msg)
+        if self.standardize and getattr(self, "center", False):
+            msg = "center=True with standardize=True, which takes the mean off too; allowed: one of the two"
+            raise _checks.InputError(msg)
+        if self.even and self.subsample is None:
+            msg = "even=True with no subsample; allowed: with --subsample"
+            raise _checks.InputError(msg)
+
+
+@dataclass(frozen=True)
+class Overlay(Reading):
     """Train a network, predict the decay of every frequency, lay one over the other."""
 
     domain: Literal["circle", "line"] | None = None
     """where the data live; without it circle, line with --data"""
     data: Path | None = None
-    """CSV file with columns x, y: the target is the column y, else the last; without --data a sum of modes"""
+    """file with columns x, y, separated by anything, also packed as .gz; without --data a sum of modes"""
+    center: bool = False
+    """take the mean of the targets off; results are in your units"""
+    period: Scale | None = None
+    """what one turn of the circle counts: 360, 24, 12; without it 2 pi. With it the domain is the circle"""
     modes: str | None = None
-    """modes to follow, in cycles per period: 1,2,4 or 1-7"""
+    """modes to follow, in cycles per period: 1,2,4 or 1-7; auto: those that carry the target, 95 % of its energy"""
     amplitude: Annotated[float, Within(-1e15, 1e15)] = 1.0
     """amplitude of every mode of the target; of --data a factor"""
     points: Count | None = None
     """number of points on the grid, where there is no --data; without it 64"""
-    subsample: Annotated[int, Within(4, 10**7)] | None = None
-    """keep only so many rows of --data, evenly chosen"""
     activation: str = "relu"
     """activation of the neurons"""
     depth: Depth = 1
@@ -97,7 +133,7 @@ class Overlay:
     seeds: Annotated[int, Within(1, 10**4)] = 5
     """number of networks"""
     seed: Seed = 0
-    """seed of the ensemble"""
+    """seed of the ensemble, and of --subsample"""
     theory: Theory = "ntk"
     """infinite width, the LFP operator, the kernel of each network at initialisation, the same as it moves (first
     order), infinite width in continuous time"""
@@ -115,9 +151,13 @@ class Overlay:
         """Refuse what needs no computation to be refused: an unknown name, a number or an option out of place."""
         _refuse_values(self)
         _refuse_scaling(self, self.scaling, {"depth": self.depth})
-        if self.data is None:
-            refuse(self, ("subsample",), "no data", "--data")
-        else:
+        self.check_reading(self.data)
+        if self.domain == "line":
+            refuse(self, ("period",), "domain='line'", "domain='circle'")
+        if self.modes == "auto" and self.data is None:
+            msg = "modes='auto' with no data; allowed: --data, or modes such as 1,2,4 or 1-7"
+            raise _checks.InputError(msg)
+        if self.data is not None:
             refuse(self, ("points",), f"data={_text(self.data)}", "the points of the file, or --subsample")
         if self.probe != "filter":
             refuse(self, ("cutoffs",), f"probe={self.probe!r}", "probe='filter'")
@@ -129,15 +169,18 @@ class Overlay:
             msg = "batch_size=None with optimizer='sgd'; allowed: a whole number >= 1"
             raise _checks.InputError(msg)
         for name, text in given(self, ("modes", "cutoffs")).items():
-            numbers(name, text)
+            if (name, text) != ("modes", "auto"):
+                numbers(name, text)
 
 
 @dataclass(frozen=True)
-class Solve:
+class Solve(Reading):
     """Solve the LFP equation for data, in time and at the limit; no network is trained."""
 
     data: Path | None = None
-    """CSV file with columns x1..xd, y: the target is the column y, else the last"""
+    """file with columns x1..xd, y, separated by anything, also packed as .gz"""
+    center: bool = False
+    """take the mean of the targets off; results are in your units"""
     image: str | None = None
     """image file, or china or flower of scikit-learn: grey values on [-1, 1] x [-1, 1]"""
     size: Annotated[int, Within(2, 4096)] | None = None
@@ -155,7 +198,7 @@ class Solve:
     times: str | None = None
     """flow times such as 0,1,10,inf; without them nine powers of ten from 1 / largest rate on"""
     test: Path | None = None
-    """CSV file with columns x1..xd, where h is wanted; without it a grid over the data, or the pixels"""
+    """file with the same coordinates, where h is wanted; without it a grid over the data, or the pixels"""
     frequencies: str | None = None
     """frequencies along x1 at which F[h] is wanted, in cycles per unit of x; without them 1/2L, 2/2L, .. of the data"""
     treatment: Literal["finite", "instant"] | None = None
@@ -164,6 +207,8 @@ class Solve:
     """eigendecomposition or matrix-free; auto: by the number of points"""
     tolerance: Annotated[float, Within(1e-15, 1.0)] | None = None
     """of the Krylov method, relative to the residual at the start; without it 1e-8"""
+    seed: Seed | None = None
+    """of --subsample; without it 0"""
 
     def check(self) -> None:
         """Refuse what needs no computation to be refused: an unknown name, a number or an option out of place."""
@@ -171,6 +216,9 @@ class Solve:
         if (self.data is None) == (self.image is None):
             msg = f"data={_text(self.data)} and image={self.image!r}; allowed: one of the two"
             raise _checks.InputError(msg)
+        self.check_reading(self.data)
+        if self.subsample is None or self.even:
+            refuse(self, ("seed",), "nothing random", "--subsample without --even")
         if self.image is None:
             refuse(self, ("size",), f"data={_text(self.data)}", "--image")
         if self.method == "exact":
@@ -182,7 +230,7 @@ class Solve:
 
 
 @dataclass(frozen=True)
-class Spectrum:
+class Spectrum(Reading):
     """Rates per mode of networks of infinite width: table, picture, decay, noise floor."""
 
     domain: Literal["circle", "sphere", "hypercube", "torus", "euclidean"] = "circle"
@@ -190,13 +238,13 @@ class Spectrum:
     dim: Annotated[int, Within(1, 10**6)] | None = None
     """of the space around the sphere (without it 3), of the cube (10), of the points (2); angles of the torus (2)"""
     data: Path | None = None
-    """CSV file with coordinates of points (domain euclidean); a column y, or a last one not called x.., is left out"""
+    """file with coordinates of points (domain euclidean); a column y, or a last one not called x.., is left out"""
     points: Count | None = None
     """number of random points (domain euclidean); without it 1000"""
     sampling: Literal["box", "ball", "normal"] | None = None
     """random points uniform in the box [-1, 1]^dim or in the unit ball, or normal; without it box"""
     seed: Seed | None = None
-    """of random points and frequencies; without it 0"""
+    """of random points, rows and frequencies; without it 0"""
     activation: str = "relu"
     """one or several activations: relu,tanh,erf"""
     depth: str = "1"
@@ -235,12 +283,16 @@ class Spectrum:
         if self.domain != "euclidean":
             names = ("data", "points", "sampling", "fourier")
             refuse(self, names, f"domain={self.domain!r}", "domain='euclidean'")
+        self.check_reading(self.data)
         if self.data is not None:
             refuse(self, ("points", "sampling"), f"data={_text(self.data)}", "the points of the file")
+        if self.columns is not None:
+            refuse(self, ("target",), f"columns={self.columns!r}", "one of the two: no target is read")
         if self.fourier is None:
             refuse(self, ("features",), "no Fourier features", "--fourier")
-            if self.domain != "euclidean" or self.data is not None:
-                refuse(self, ("seed",), "nothing random", "random points, or --fourier")
+            drawn = self.data is None or (self.subsample is not None and not self.even)
+            if self.domain != "euclidean" or not drawn:
+                refuse(self, ("seed",), "nothing random", "random points or rows, or --fourier")
         if self.scales is not None:
             numbers("scales", self.scales, float)
 

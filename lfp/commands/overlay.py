@@ -14,13 +14,15 @@ from jaxtyping import Int
 
 from lfp import _checks, _files
 from lfp.commands.options import NTK, Overlay, given, numbers
+from lfp.commands.rows import read_rows
+from lfp.domains.circle import Circle
 from lfp.domains.line import Line
 from lfp.domains.named import domain
-from lfp.domains.problems import Problem, problem, sum_of_modes
-from lfp.domains.tables import read_csv
+from lfp.domains.problems import Problem, carrying_modes, problem, sum_of_modes
+from lfp.domains.units import Units, units_of
 from lfp.figures import plots
 from lfp.figures.budget import draw_budget
-from lfp.measure.probes import PROBES, FilterProbe, Probe
+from lfp.measure.probes import PROBES, FilterProbe, Probe, length
 from lfp.measure.trajectory import Trajectory, log_steps, save
 from lfp.networks.mlp import MLP
 from lfp.networks.network import Network, kernel
@@ -29,6 +31,7 @@ from lfp.neurons.distributions import DISTRIBUTIONS
 from lfp.optimisers.law import Law
 from lfp.optimisers.recipe import Recipe
 from lfp.prediction.prediction import Prediction, predict
+from lfp.prediction.remedy import remedies_of_units
 from lfp.prediction.report import Report, compare, kernel_drift
 from lfp.prediction.theory import Ground, Theory, refuse, theory_of
 from lfp.spectra.on_points import Spectrum
@@ -48,11 +51,13 @@ class Task(NamedTuple):
     """seeds, seed and dtype"""
     infinite: Spectrum | None
     """Rates at infinite width; None under Adam, which does not ask for them."""
+    units: Units
+    """Of the targets."""
 
 
 def build(s: Overlay, say: Callable[[str], None]) -> Task:
     """Everything that the settings name: no other function of this command sees them."""
-    network, data, recipe, kind, theory, probe = build_parts(s, say)
+    network, (data, units), recipe, kind, theory, probe = build_parts(s, say)
     ensemble = {"seeds": s.seeds, "seed": s.seed, "dtype": jnp.float64 if s.x64 else jnp.float32}
     largest = 1.0
     ground = Ground(network, data, kind, **{**ensemble, "seeds": 1})
@@ -67,41 +72,57 @@ def build(s: Overlay, say: Callable[[str], None]) -> Task:
         msg += f"allowed: below {limit:.6g} (or --allow-divergence)"
         raise _checks.InputError(msg)
     looks, infinite = log_steps(s.steps, s.snapshots), ground.infinite if kind.exact else None
-    return Task(network, data, law, looks, theory, probe, ensemble, infinite)
+    return Task(network, data, law, looks, theory, probe, ensemble, infinite, units)
 
 
-def build_parts(s: Overlay, say: Callable[[str], None]) -> tuple[Network, Problem, Recipe, Law, Theory, Probe]:
+def build_parts(
+    s: Overlay, say: Callable[[str], None]
+) -> tuple[Network, tuple[Problem, Units], Recipe, Law, Theory, Probe]:
     """What costs nothing to build; with it everything is refused that needs no rates to be refused."""
     s.check()
-    data, network = build_problem(s, say), build_network(s)
+    (data, units), network = build_problem(s, say), build_network(s)
     probe = build_probe(s, data)
     options = given(s, ("momentum", "batch_size"))
     recipe = Recipe(s.optimizer, schedule=s.schedule, weight_decay=s.weight_decay, **options)
     theory, kind = theory_of(s.theory), recipe.law(1.0, s.steps, len(data.t))
     refuse(theory, network, kind, len(data.t))
-    return network, data, recipe, kind, theory, probe
+    return network, (data, units), recipe, kind, theory, probe
 
 
-def build_problem(s: Overlay, say: Callable[[str], None]) -> Problem:
-    """The data, read or made."""
-    where = domain(s.domain or ("line" if s.data else "circle"))
-    modes = None if s.modes is None else numbers("modes", s.modes)
+def build_problem(s: Overlay, say: Callable[[str], None]) -> tuple[Problem, Units]:
+    """The data, read or made, and the units of its targets."""
+    where = domain(s.domain or ("line" if s.data and s.period is None else "circle"))
+    if s.period is not None:
+        where = Circle(float(s.period))
+    modes = None if s.modes in (None, "auto") else numbers("modes", s.modes)
     if s.data is None:
-        return sum_of_modes(where, 64 if s.points is None else s.points, modes or range(1, 8), s.amplitude)
-    x, y = read_csv(s.data).with_target()
+        count = 64 if s.points is None else s.points
+        return sum_of_modes(where, count, modes or range(1, 8), s.amplitude), Units()
+    table = read_rows(s, s.data, s.seed, say)
+    x, y = table.with_target()
     if x.shape[1] != 1:
-        msg = f"data={str(s.data)!r} has {x.shape[1] + 1} columns; allowed: 2 (x, y)"
+        names = f", {','.join(table.names)}" if table.names else ""
+        msg = f"data={str(s.data)!r} has {x.shape[1] + 1} columns{names}; allowed: 2 (x, y), or --columns and --target"
         raise _checks.InputError(msg)
-    rows = np.argsort(x[:, 0], kind="stable")
-    if s.subsample is not None:
-        rows = rows[np.unique(np.linspace(0, len(rows), s.subsample, endpoint=False).astype(int))]
-    t, y = x[rows, 0], y[rows]
+    t = x[:, 0]
     count = len(np.unique(t))
     if count < len(t):
         say(f"{len(t) - count} repeated x merged with weights")
-    where = Line.over(t) if isinstance(where, Line) else where
+    if isinstance(where, Line):
+        where = Line.over(t)
+    elif s.standardize:
+        where = replace(where, zero=float(t.min()))
+    units = units_of("y", y, center=s.center, standardize=s.standardize)
     modes = modes or range(1, max(2, min(9, (count - 1) // 2 + 1)))
-    return problem(where, t, s.amplitude * y, modes, name=Path(s.data).name)
+    data = problem(where, t, s.amplitude * units.inner(y), [0] if s.modes == "auto" else modes, Path(s.data).name)
+    if s.modes == "auto":
+        carrying, share = carrying_modes(data)
+        say(f"followed modes: {', '.join(map(str, carrying))}, with {share:.0%} of the variance of the target")
+        data = replace(data, modes=carrying)
+    elif np.ptp(y) == 0 and 0 not in data.modes:
+        msg = f"y is {y[0]:.6g} everywhere, and no mode but 0 has a target; allowed: targets that vary, or --modes 0"
+        raise _checks.InputError(msg)
+    return data, Units(units.shift * s.amplitude, units.scale)
 
 
 def build_network(s: Overlay) -> Network:
@@ -152,7 +173,7 @@ def _run(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     began = time.perf_counter()
-    network, data, law, looks, theory, probe, ensemble, infinite = build(s, say)
+    network, data, law, looks, theory, probe, ensemble, infinite, units = build(s, say)
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
         quality = probe.quality(data)
@@ -160,16 +181,18 @@ def _run(
         say(str(remark.message))
     say("predicting ...")
     prediction = predict(network, data, law, looks, theory=theory, infinite=infinite, probe=probe, **ensemble)
+    if remedies:
+        warn(prediction, say)
     folder = _files.claim(out, asdict(s), force=force, resume=resume)
     kept = folder / _files.CHECKPOINT
-    save(folder / "theory.nc", prediction.to_xarray())
+    save(folder / "theory.nc", in_units(prediction.to_xarray(), units))
     trained = train(prediction, progress=progress, checkpoint_file=kept, resume=resume)
-    save(folder / "curves.nc", curves(prediction, trained.trajectory))
+    save(folder / "curves.nc", in_units(curves(prediction, trained.trajectory), units))
     say("comparing and drawing ...")
     report = compare(prediction, trained, remedies=remedies and not trained.interrupted)
     drift = kernel_drift(network, trained.start, trained.end, data.x)
     if len(trained.trajectory.steps) > 1:  # interrupted at once: nothing to draw
-        draw(folder, prediction, trained.trajectory, report)
+        draw(folder, prediction, trained.trajectory, report, units)
     if trained.interrupted:
         why = f"interrupted at step {trained.trajectory.steps[-1]} of {looks[-1]}, no verdict"
         report = replace(report, verdict=None, reason=why)
@@ -179,6 +202,7 @@ def _run(
         "kernel_drift": drift,
         "budget": report.budget(),
         "probe": {"name": probe.name, **quality},
+        "units": {"y": units.summary()},
         "lr": float(law.lr),
         "steps": int(trained.trajectory.steps[-1]),
         "interrupted": trained.interrupted,
@@ -202,7 +226,34 @@ def curves(prediction: Prediction, training: Trajectory) -> Any:
     )
 
 
-def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Report) -> None:
+def warn(prediction: Prediction, say: Callable[[str], None]) -> None:
+    """Before the training: a forecast that fails for the units of the targets, and the option that mends it."""
+    expected = prediction.forecast
+    if expected is None or expected.verdict == "holds":
+        return
+    said = float(expected.largest[1])
+    mended = {option: value for option, value in remedies_of_units(prediction).items() if value < said / 2}
+    if mended:
+        each = ", ".join(f"{value:.2g} with {option}" for option, value in mended.items())
+        say(f"the forecast fails, D_sup {said:.2g}, for the units of the targets: it would be {each}")
+
+
+def _largest(prediction: Prediction, count: int) -> Int[np.ndarray, " k"]:
+    """The parts that hold the most of the target, so many at most."""
+    data = prediction.problem
+    size = length(prediction.probe.parts(data, data.y[None])[0], 1)
+    return np.sort(np.argsort(-size, kind="stable")[:count])
+
+
+def in_units(data: Any, units: Units) -> Any:
+    """Functions and targets as the user has them."""
+    if units == Units():
+        return data
+    names = [name for name in ("f", "f_theory", "f_training", "target") if name in data]
+    return data.assign({name: units.outer(data[name]) for name in names})
+
+
+def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Report, units: Units) -> None:
     """The four pictures: modes over steps, heat map, snapshots of the function, budget of the error."""
     data, probe = prediction.problem, prediction.probe
     theory, measured = (probe(one, data) for one in (prediction.theory, training))
@@ -210,16 +261,16 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Rep
     looks = np.unique(np.linspace(len(training.steps) / 3, len(training.steps) - 1, 4).astype(int))
     with plots.style():
         fig, axes = plots.figure()
-        plots.plot_modes(axes, theory, measured, band)
+        plots.plot_modes(axes, theory, measured, band, full=_largest(prediction, plots.MOST_MODES))
         _files.save_figure(fig, folder, "overlay")
         fig, axes = plots.figure(columns=2, width=6.4, height=3.0)
         plots.plot_heat(axes, theory, measured)
         _files.save_figure(fig, folder, "heatmap")
         fig, axes = plots.figure(columns=len(looks), width=7.0, height=2.6)
-        theory_f, training_f = (one.mean()[looks] for one in (prediction.theory, training))
+        theory_f, training_f = (units.outer(one.mean()[looks]) for one in (prediction.theory, training))
         axes = list(np.atleast_1d(axes))
         steps = training.steps[looks]
-        plots.plot_snapshots(axes, data.t, data.y, theory_f, training_f, steps, data.domain.label)
+        plots.plot_snapshots(axes, data.t, units.outer(data.y), theory_f, training_f, steps, data.domain.label)
         _files.save_figure(fig, folder, "snapshots")
     labels = [str(row["mode"]) for row in report.modes]
     draw_budget(folder, prediction.name, [(measured.noun, report.modes, labels)])

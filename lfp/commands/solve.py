@@ -13,9 +13,11 @@ from jaxtyping import Complex, Float
 
 from lfp import _checks, _files
 from lfp.commands.options import Solve, given, numbers, refuse
+from lfp.commands.rows import read_rows
 from lfp.domains.images import read_image
 from lfp.domains.problems import Points, merge
 from lfp.domains.tables import read_csv
+from lfp.domains.units import Units, units_of
 from lfp.equation.operator import Operator
 from lfp.equation.products import Product, choose, dense
 from lfp.equation.propagators import Exact, Krylov, Method
@@ -41,17 +43,29 @@ class Task(NamedTuple):
     frequencies: Float[np.ndarray, " f"]
     side: int | None
     """Pixels per side of an image."""
+    units: tuple[Units, Units]
+    """Of coordinates and targets; frequencies and times are those of the user and of the run."""
 
 
 def build(s: Solve, say: Callable[[str], None]) -> Task:
     """Everything that the settings name: no other function of this command sees them."""
     s.check()
-    rows = read_data(s)
-    data = merge(*rows)
+    rows = read_data(s, say)
+    units = (
+        units_of("x", rows[0], standardize=s.standardize),
+        units_of("y", rows[1], center=s.center, standardize=s.standardize),
+    )
+    data = merge(units[0].inner(rows[0]), units[1].inner(rows[1]))
     if len(data.x) < len(rows[0]):
         say(f"{len(rows[0]) - len(data.x)} repeated x merged with weights")
     x = data.x
     operator = build_operator(s, x.shape[1])
+    reach, spread = s.sigma_w * float(np.abs(x).max()), 4.0 if s.sigma_b is None else s.sigma_b
+    if reach > spread and not operator.transform.periodic:
+        remedy = "a larger --sigma-b" if s.standardize else "--standardize"
+        say(
+            f"x reaches {reach:.3g} and the biases {spread:.3g}: few neurons bend between the points; {remedy} mends it"
+        )
     exact = s.method == "exact" or (s.method == "auto" and len(x) <= LARGEST_EXACT)
     if exact:
         refuse(s, ("tolerance",), f"{len(x)} points, which are solved exactly", "--method krylov")
@@ -68,11 +82,12 @@ def build(s: Solve, say: Callable[[str], None]) -> Task:
     else:
         product = choose(operator, x, part=part, tolerance=method.tolerance)
     side = None if s.image is None else round(len(x) ** 0.5)
-    times, test, xi = _times(s, product, data.weights), _test(s, x), _frequencies(s, x, side)
+    times, xi = _times(s, product, data.weights), _frequencies(s, units[0].outer(x), side)
+    test = _test(s, x, units[0])
     if operator.transform.periodic:
         say(f"activation={s.activation!r} has no transform: F[h] is left out")
         xi = xi[:0]
-    return Task(operator, data, method, product, treatment, times, test, xi, side)
+    return Task(operator, data, method, product, treatment, times, test, xi, side, units)
 
 
 def build_operator(s: Solve, dim: int) -> Operator:
@@ -81,10 +96,10 @@ def build_operator(s: Solve, dim: int) -> Operator:
     return Operator(s.activation, Gaussian(s.sigma_a), Gaussian(s.sigma_w), biases, dim)
 
 
-def read_data(s: Solve) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
+def read_data(s: Solve, say: Callable[[str], None] = print) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
     """Points and targets: the rows of a file, or the pixels of an image, in float64."""
     if s.image is None:
-        return read_csv(str(s.data)).with_target()
+        return read_rows(s, str(s.data), s.seed, say).with_target()
     pixels = read_image(s.image, 256 if s.size is None else s.size)
     axis = (2 * np.arange(len(pixels)) + 1) / len(pixels) - 1
     down, across = np.meshgrid(-axis, axis, indexing="ij")
@@ -100,7 +115,7 @@ def run(s: Solve, out: str | Path, *, force: bool = False, say: Callable[[str], 
 
 def _run(s: Solve, out: str | Path, *, force: bool, say: Callable[[str], None]) -> dict[str, Any]:
     began = time.perf_counter()
-    operator, data, method, product, treatment, times, test, xi, side = build(s, say)
+    operator, data, method, product, treatment, times, test, xi, side, (of_x, of_y) = build(s, say)
     x, y = data.x, np.asarray(data.y)
     say("solving ...")
     solution = evolve(operator, data, times, method=method, product=product, treatment=treatment)
@@ -111,24 +126,26 @@ def _run(s: Solve, out: str | Path, *, force: bool, say: Callable[[str], None]) 
     remark = ""
     if isinstance(method, Krylov) and error > method.tolerance:
         remark = f", above the tolerance {method.tolerance:g}: more products or earlier times are needed"
-    values = solution.residual + y[None, :] if test is x else solution.at(test)
+    values = np.asarray(solution.residual + y[None, :] if test is x else solution.at(test))
+    residual = np.asarray(solution.residual) * of_y.scale
     curves = labelled(
         {"time": times, "frequency": xi, "part": ["re", "im"]},
-        residual=(("time", "sample"), solution.residual),
-        h=(("time", "test"), values),
-        spectrum=(("time", "frequency", "part"), parts(_along(solution, xi))),
-        x=(("sample", "input"), solution.x),
-        x_test=(("test", "input"), test),
+        residual=(("time", "sample"), residual),
+        h=(("time", "test"), of_y.outer(values)),
+        spectrum=(("time", "frequency", "part"), parts(_along(solution, xi, of_x) * of_y.scale)),
+        x=(("sample", "input"), of_x.outer(np.asarray(solution.x))),
+        x_test=(("test", "input"), of_x.outer(test)),
     )
     save(folder / "curves.nc", curves)
-    draw(folder, x, y, curves, side)
+    draw(folder, of_x.outer(x), of_y.outer(y), curves, side)
     result = {
         "method": name,
         "products": int(solution.products.max()),
         "error_estimate": error,
-        "fp_norm": [float(v) for v in solution.norm],
+        "fp_norm": [float(v) * float(of_y.scale) for v in solution.norm],
         "times": [float(t) for t in times],
-        "rms_residual": [float(v) for v in jnp.sqrt((solution.residual**2) @ solution.weights)],
+        "rms_residual": [float(v) for v in np.sqrt((residual**2) @ np.asarray(solution.weights))],
+        "units": {"x": of_x.summary(), "y": of_y.summary()},
         "seconds": round(time.perf_counter() - began, 2),
     }
     say(f"{len(x)} points in {x.shape[1]} d by {name}; error estimate {error:.1e}{remark}")
@@ -168,14 +185,14 @@ def _times(s: Solve, product: Product, weights: np.ndarray) -> Float[np.ndarray,
     return 10.0 ** (np.ceil(-np.log10(rate)) + np.arange(9))
 
 
-def _test(s: Solve, x: np.ndarray) -> Float[np.ndarray, "m d"]:
+def _test(s: Solve, x: np.ndarray, units: Units) -> Float[np.ndarray, "m d"]:
     if s.test is not None:
-        table = read_csv(s.test, "test")
+        table = read_csv(s.test, "test", columns=s.columns, target=None if s.columns is None else "")
         points = table.values if table.names is None else table.coordinates
         if points.shape[1] != x.shape[1]:
             msg = f"test={str(s.test)!r} has {points.shape[1]} columns; allowed: {x.shape[1]}, the coordinates"
             raise _checks.InputError(msg)
-        return points
+        return units.inner(points)
     if s.image is not None or x.shape[1] > 2:
         return x
     count = 512 if x.shape[1] == 1 else 64
@@ -191,13 +208,16 @@ def _frequencies(s: Solve, x: np.ndarray, side: int | None) -> Float[np.ndarray,
     return np.arange(1, max(2, min(64, across // 2))) / (2 * extent)
 
 
-def _along(solution: Solution, xi: np.ndarray) -> Complex[np.ndarray, "t f"]:
-    """F[h] at frequencies along x1."""
+def _along(solution: Solution, xi: np.ndarray, units: Units) -> Complex[np.ndarray, "t f"]:
+    """F[h] at frequencies along x1, in the units of x: with x = m + s z it is |s| exp(-2 pi i m.xi) F_z[h](s xi)."""
     if not len(xi):
         return np.zeros((len(solution.times), 0), complex)
-    along = np.zeros((len(xi), solution.x.shape[1]))
-    along[:, 0] = xi
-    return np.asarray(solution.transform(along))
+    dim = solution.x.shape[1]
+    shift, scale = (np.broadcast_to(np.asarray(one, float), dim) for one in units)
+    along = np.zeros((len(xi), dim))
+    along[:, 0] = xi * scale[0]
+    phase = np.exp(-2j * np.pi * np.mod(shift[0] * xi, 1.0))
+    return np.asarray(solution.transform(along)) * (np.prod(scale) * phase)
 
 
 def _time(t: float) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ import numpy as np
 
 from lfp import _checks, _files
 from lfp.commands.options import NTK, Spectrum, given, numbers
+from lfp.commands.rows import read_rows
 from lfp.domains.domain import Zonal
 from lfp.domains.euclidean import Euclidean
 from lfp.domains.named import domain
 from lfp.domains.sphere import Sphere
-from lfp.domains.tables import read_csv
 from lfp.domains.torus import Torus
+from lfp.domains.units import units_of
 from lfp.figures import plots
 from lfp.measure.trajectory import labelled, save
 from lfp.networks.fourier_features import FourierFeatures
@@ -48,10 +49,12 @@ def _domain(s: Spectrum, say: Callable[[str], None]) -> Where:
     if s.data is None:
         points = 1000 if s.points is None else s.points
         return Euclidean.random(jax.random.key(s.seed or 0), points, s.dim or 2, s.sampling or "box")
-    table = read_csv(s.data)
+    wanted = s if s.columns is None else replace(s, target="")
+    table = read_rows(wanted, s.data, s.seed, say)
     if table.target is not None:
         say(f"column {table.target + 1} of {table.values.shape[1]} is the target and left out")
-    where = Euclidean.given(table.coordinates)
+    x = table.coordinates
+    where = Euclidean.given(units_of("x", x, standardize=s.standardize).inner(x))
     if s.dim not in (None, where.dim):
         msg = f"dim={s.dim} with data={str(s.data)!r} of {where.dim} coordinates; allowed: {where.dim}"
         raise _checks.InputError(msg)

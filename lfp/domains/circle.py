@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,23 +18,40 @@ _MOST_PANELS = 2**17
 
 
 class Circle(Round):
-    """The unit circle: t is an angle in radians, the network sees (cos t, sin t).
+    """The unit circle: t is an angle, in radians unless the period says otherwise; the network sees (cos t, sin t).
+
+    Args:
+        period: what one turn counts: 2 pi, of degrees 360, of hours 24 or 12.
+        zero: the angle that the network sees as (1, 0).
 
     Example:
         >>> Circle().embed(Circle().grid(2)).round(12).tolist(), Circle().multiplicity(3)
         ([[1.0, 0.0], [-1.0, 0.0]], 2)
+        >>> Circle(period=24.0).embed(np.array([6.0, 18.0])).round(12).tolist()
+        [[0.0, 1.0], [-0.0, -1.0]]
     """
 
+    period: float = eqx.field(default=2 * np.pi, static=True)
+    zero: float = eqx.field(default=0.0, static=True)
     dim: ClassVar[int] = 2
     name: ClassVar[str] = "circle"
-    expected: ClassVar[str] = "the angles of one turn, 2 pi long, in radians (of degrees np.deg2rad)"
-    label: ClassVar[str] = "angle (rad)"
     resolved: ClassVar[int] = 2**16
 
+    def __check_init__(self) -> None:
+        _checks.positive("period", self.period)
+        _checks.number("zero", self.zero)
+
     @property
-    def period(self) -> float:
-        """Once around."""
-        return 2 * np.pi
+    def expected(self) -> str:
+        """The angles of one turn."""
+        if self.period == 2 * np.pi:
+            return "the angles of one turn, 2 pi long, in radians (of degrees Circle(period=360), --period 360)"
+        return f"the angles of one turn, {self.period:g} long"
+
+    @property
+    def label(self) -> str:
+        """With the unit."""
+        return "angle (rad)" if self.period == 2 * np.pi else f"angle ({self.period:g} a turn)"
 
     @property
     def length(self) -> float:
@@ -42,15 +60,16 @@ class Circle(Round):
 
     def grid(self, n: int) -> Float[np.ndarray, " n"]:
         """n evenly spaced angles from 0."""
-        return 2 * np.pi * np.arange(n) / n
+        return self.period * np.arange(n) / n
 
     def random(self, key: PRNGKeyArray, n: int) -> Float[np.ndarray, " n"]:
         """n independent angles, uniformly distributed."""
-        return np.asarray(jax.random.uniform(key, (n,), maxval=2 * np.pi), np.float64)
+        return np.asarray(jax.random.uniform(key, (n,), maxval=self.period), np.float64)
 
     def embed(self, t: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:
-        """(cos t, sin t)."""
+        """The point at each angle."""
         t = _checks.finite("t", np.asarray(_checks.real("t", t, 1)))
+        t = (t - self.zero) * (2 * np.pi / self.period)
         return np.stack([np.cos(t), np.sin(t)], axis=1)
 
     def analyse(self, values: Float[Array, " n"]) -> Complex[Array, " n"]:

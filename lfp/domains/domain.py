@@ -28,9 +28,16 @@ class Domain(Protocol):
     """One period of a coordinate t; mode k is k cycles per period."""
 
     name: ClassVar[str]
-    label: ClassVar[str]
-    expected: ClassVar[str]
-    """Which coordinates there are, in words."""
+
+    @property
+    def label(self) -> str:
+        """Of the coordinate, on an axis."""
+        ...
+
+    @property
+    def expected(self) -> str:
+        """Which coordinates there are, in words."""
+        ...
 
     @property
     def period(self) -> float:

@@ -20,8 +20,6 @@ class Line(eqx.Module):
     low: float = -1.0
     high: float = 1.0
     name: ClassVar[str] = "line"
-    expected: ClassVar[str] = "one period of it, as Line(low, high) or Line.over(t) has it"
-    label: ClassVar[str] = "x"
 
     def __check_init__(self) -> None:
         for name in ("low", "high"):
@@ -29,6 +27,16 @@ class Line(eqx.Module):
         if not self.low < self.high:
             msg = f"low={self.low}, high={self.high} must be finite with low < high"
             raise _checks.InputError(msg)
+
+    @property
+    def expected(self) -> str:
+        """The points of the interval."""
+        return "one period of it, as Line(low, high) or Line.over(t) has it"
+
+    @property
+    def label(self) -> str:
+        """The coordinate."""
+        return "x"
 
     @property
     def period(self) -> float:

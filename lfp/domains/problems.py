@@ -13,7 +13,7 @@ from jaxtyping import Array, Complex, Float, Int
 from lfp import _checks
 from lfp._files import write_whole
 from lfp.domains.domain import Domain
-from lfp.numerics.fourier import analysis
+from lfp.numerics.fourier import analysis, harmonics, is_full_period_grid
 
 
 class Problem(eqx.Module):
@@ -168,6 +168,56 @@ def problem(
     merged = Problem(domain, points.x[:, 0], np.asarray(points.y), _modes(modes), points.weights, name)
     merged.coefficients()  # refuses modes that the points do not resolve
     return merged
+
+
+def carrying_modes(problem: Problem, share: float = 0.95) -> tuple[Int[np.ndarray, " k"], float]:
+    """The fewest modes that carry the target: they hold the share of the energy of all modes that the points resolve.
+
+    The energy of mode k is 2 |c_k|^2; the mean, mode 0, is none of them. Of scattered points so many modes count as a
+    well conditioned fit tells apart, of a grid all, 128 at most.
+
+    Args:
+        problem: the data; its own modes do not matter.
+        share: of the energy.
+
+    Returns:
+        The modes, increasing, and their share of the variance of the target.
+
+    Raises:
+        InputError: a target that is constant, or points that tell no mode apart.
+
+    Example:
+        >>> from lfp import Circle
+        >>> p = sum_of_modes(Circle(), 32, [1, 3, 7], [1.0, 0.1, 1.0])
+        >>> carrying_modes(p)[0].tolist()
+        [1, 7]
+    """
+    varying = problem.y - problem.weights @ problem.y
+    variance = float(problem.weights @ varying**2)
+    if variance <= 1e-24 * float(np.abs(problem.y).max()) ** 2:
+        msg = f"y is {problem.y[0]:.6g} everywhere: no mode carries it; allowed: a target that varies"
+        raise _checks.InputError(msg)
+    count = len(problem.t)
+    highest = min(128, (count - 1) // 2)
+    if not is_full_period_grid(problem.turns):
+        highest = min(highest, count // 4)
+        while highest > 1 and _condition(problem, highest) > 10:
+            highest //= 2
+    if highest < 1:
+        msg = f"{count} points tell no mode apart; allowed: at least 4"
+        raise _checks.InputError(msg)
+    modes = np.arange(1, highest + 1)
+    energy = 2 * np.abs(analysis(problem.turns, modes, problem.weights) @ varying) ** 2
+    order = np.argsort(-energy, kind="stable")
+    enough = 1 + int(np.searchsorted(np.cumsum(energy[order]), share * energy.sum() * (1 - 1e-12)))
+    chosen = np.sort(modes[order[:enough]])
+    return chosen, min(1.0, float(energy[chosen - 1].sum()) / variance)
+
+
+def _condition(problem: Problem, highest: int) -> float:
+    """Of the fit of all modes up to the highest."""
+    waves = harmonics(problem.turns, np.arange(-highest, highest + 1))
+    return float(np.linalg.cond(np.sqrt(problem.weights)[:, None] * waves))
 
 
 def sum_of_modes(

@@ -1,20 +1,19 @@
-"""Tables of numbers from files."""
+"""Tables of numbers from files: which columns are meant, which rows are whole."""
 
-import csv
 import io
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from lfp import _checks, _files
+from lfp import _checks
+from lfp.domains.delimited import MISSING, NUMBERS, Delimited, read_text, short
 
-LARGEST_FILE, LARGEST = 10**5, 1e100
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+LARGEST_TABLE, LARGEST = 10**7, 1e100
 _COORDINATE = re.compile(r"x_?\d*|t", re.IGNORECASE)
-_MISSING = ("", "na", "n/a", "-", "--", "null", "none", "?")
+_INDEX = ("", "index", "id", "no", "nr", "#", "unnamed: 0")
 
 
 class Table(NamedTuple):
@@ -26,19 +25,15 @@ class Table(NamedTuple):
         values: one row a point.
         names: of the columns, as the header has them; None without a header.
         path: where it was read.
+        target: the column of the target; None where there is none, as in a single column.
+        remarks: what was left out, and what the file leaves open; one line at most.
     """
 
     values: Float[np.ndarray, "n columns"]
     names: tuple[str, ...] | None
     path: str
-
-    @property
-    def target(self) -> int | None:
-        """The column of the target; None where there is none, as in a single column."""
-        if self.names is not None and "y" in self.names:
-            return self.names.index("y")
-        coordinates = self.names is not None and _COORDINATE.fullmatch(self.names[-1])
-        return None if coordinates or self.values.shape[1] == 1 else self.values.shape[1] - 1
+    target: int | None
+    remarks: tuple[str, ...] = ()
 
     @property
     def coordinates(self) -> Float[np.ndarray, "n d"]:
@@ -53,58 +48,223 @@ class Table(NamedTuple):
         """
         if self.target is None or self.values.shape[1] < 2:
             what = f"columns {','.join(self.names)}" if self.names else f"{self.values.shape[1]} column"
+            what = "; ".join([what, *self.remarks])
             msg = f"data={self.path!r} has {what}; allowed: coordinates and a target, in the column y or the last one"
             raise _checks.InputError(msg)
         return self.coordinates, self.values[:, self.target]
 
+    def thinned(self, count: int, seed: int | None) -> "Table":
+        """At most so many of the rows, in their order: drawn without replacement, or even ones.
 
-def read_csv(path: str | Path, name: str = "data") -> Table:
-    r"""Numbers of a CSV file, at most 10^5 rows; its first row is a header where no cell of it is a number.
+        Args:
+            count: of the rows that are kept.
+            seed: of the draw; None takes rows evenly in the order of the coordinates.
+        """
+        if count >= len(self.values):
+            return self
+        if seed is not None:
+            rows = np.random.default_rng(seed).choice(len(self.values), count, replace=False)
+        else:
+            order = np.lexsort(self.coordinates.T[::-1])
+            rows = order[np.linspace(0, len(order), count, endpoint=False).astype(int)]
+        return self._replace(values=self.values[np.sort(rows)])
+
+
+class _Column(NamedTuple):
+    """A column as it was read."""
+
+    label: str
+    values: Float[np.ndarray, " n"]
+    """NaN where a cell is missing or a word."""
+    word: int | None
+    """The first row with a word."""
+
+    @property
+    def numeric(self) -> bool:
+        return bool(np.any(~np.isnan(self.values)))
+
+
+def read_csv(
+    path: str | Path,
+    name: str = "data",
+    *,
+    columns: str | None = None,
+    target: str | None = None,
+    missing: Literal["refuse", "drop"] = "refuse",
+) -> Table:
+    r"""Numbers of a text in columns: separator, decimal sign, encoding and header are found (`delimited`).
+
+    Its first row is a header where no cell of it is a number. Columns without numbers are left out, and so is
+    the first other one where it counts the rows and is called so (no name, index, id, no, nr). Gaps count in the
+    columns that are used.
 
     Args:
-        path: of the file.
+        path: of the file; it may be packed by gzip.
         name: what errors call it.
+        columns: names of the coordinates between commas, without a header their numbers from 1; None: all but the
+            target.
+        target: name of the target; None: the column y, else the last one; empty: none.
+        missing: whether rows with gaps are refused or dropped.
 
     Raises:
-        InputError: a file that cannot be read, rows of unequal length, words, gaps, NaN, two columns called y.
+        InputError: a file that cannot be read, rows of unequal length, words among numbers, gaps, unknown columns.
 
     Example:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "data.csv"
-        >>> _ = path.write_text("x,y\n0,1\n1,3\n")
+        >>> _ = path.write_text("place;x;y\nRome;0,5;1\nBonn;1;3\n")
         >>> read_csv(path).with_target()[1].tolist(), read_csv(path).names
         ([1.0, 3.0], ('x', 'y'))
     """
-    said = f"{name}={str(path)!r}"
+    text = read_text(path, name)
+    found = _columns(text)
+    chosen, aim = _chosen(text, found, columns, target)
+    remarks = _remarks(text, found, chosen, columns)
+    for i in chosen:
+        word = found[i].word
+        if word is not None:
+            _refuse_cell(text, found, word, i, "no number")
+    values = np.stack([found[i].values for i in chosen], axis=1)
+    gaps = np.isnan(values)
+    whole = np.logical_not(gaps.any(axis=1))
+    if not whole.all():
+        said = f"{len(values) - whole.sum()} of {len(values)} rows have gaps"
+        if missing == "refuse" or not whole.any():
+            row = int(np.argmin(whole))
+            more = " (or --missing drop)" if whole.any() else ""
+            _refuse_cell(text, found, row, chosen[int(np.argmax(gaps[row]))], f"missing, and {said}", more)
+        remarks.append(f"{said} and are dropped")
+    far = np.argwhere(np.abs(values) > LARGEST)
+    if len(far):
+        row, i = map(int, far[0])
+        _refuse_cell(text, found, row, chosen[i], f"not finite or beyond {LARGEST:g}, whose square is no number")
+    names = tuple(found[i].label for i in chosen) if text.names else None
+    remark = (f"{Path(path).name}: {'; '.join(remarks)}",) if remarks else ()
+    return Table(values[whole], names, str(path), None if aim is None else chosen.index(aim), remark)
+
+
+def _columns(text: Delimited) -> list[_Column]:
+    """Every column of the file, in numbers."""
+    import pandas
+
+    exact = tuple(map(int, pandas.__version__.split(".")[:2])) >= (3, 1)
+    options: dict[str, Any] = {} if exact else {"float_precision": "round_trip"}
+    body = text.body
     try:
-        text = _files.read_input(name, path).decode("utf-8-sig")
-        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""))]
-    except (UnicodeDecodeError, csv.Error) as error:
-        why = error if isinstance(error, csv.Error) else "not text in UTF-8"
-        msg = f"{said} cannot be read: {why}; allowed: a table with commas"
+        if '"' in body:
+            text.refuse_ragged()  # pandas reads `"1"2` as 12
+        frame = pandas.read_csv(
+            io.BytesIO(body.encode()),
+            sep=r"\s+" if text.separator == " " else text.separator,
+            decimal=text.decimal,
+            header=None,
+            keep_default_na=False,
+            na_values=[""],
+            skipinitialspace=True,
+            low_memory=False,
+            **options,
+        )
+    except (pandas.errors.ParserError, pandas.errors.EmptyDataError) as error:
+        text.refuse_ragged()
+        msg = f"{text.said} cannot be read: {str(error).strip()}; allowed: columns of numbers; read as {text}"
         raise _checks.InputError(msg) from None
-    rows = [row for row in rows if any(row)]
-    names = tuple(rows.pop(0)) if rows and _is_header(rows[0]) else None
-    widths = {len(row) for row in [*rows, *([names] if names else [])]}
-    if len(widths) != 1 or not 1 <= len(rows) <= LARGEST_FILE:
-        msg = f"{said} has {len(rows)} rows of {sorted(widths)} columns; "
-        msg += f"allowed: as many columns everywhere and 1 to {LARGEST_FILE} rows"
+    if frame.shape[1] != text.width or frame.isna().to_numpy().any():  # where a row is too short, there are gaps too
+        text.refuse_ragged()
+        frame = frame.dropna(how="all")
+    if len(frame) > LARGEST_TABLE:
+        msg = f"{text.said} has {len(frame)} rows; allowed: at most {LARGEST_TABLE}"
         raise _checks.InputError(msg)
-    if names and names.count("y") > 1:
-        msg = f"{said} has columns {','.join(names)}; allowed: one called y"
-        raise _checks.InputError(msg)
-    for number, row in enumerate(rows, 1):
-        if not all(map(_NUMBER.fullmatch, row)):
-            msg = f"{said} data row {number} is {','.join(row)!r}; allowed: numbers"
+    names = text.names or ("",) * text.width
+    return [_column(name or str(i + 1), frame[i], text.decimal) for i, name in enumerate(names)]
+
+
+def _column(label: str, series: Any, decimal: str) -> _Column:
+    """What pandas took for numbers, or every cell on its own."""
+    if series.dtype.kind in "iuf":
+        return _Column(label, series.to_numpy(np.float64), None)
+    number, word = NUMBERS[decimal], None
+    values = np.full(len(series), np.nan)
+    for i, cell in enumerate(series.tolist()):
+        if isinstance(cell, str):
+            cell = cell.strip()
+            if number.fullmatch(cell):
+                values[i] = float(cell.replace(",", "."))
+            elif cell.lower() not in MISSING and word is None:
+                word = i
+        elif isinstance(cell, bool):
+            word = i if word is None else word
+        elif cell == cell:  # whole numbers of more than 64 bits
+            values[i] = cell if abs(cell) < LARGEST * 10 else np.copysign(np.inf, cell)
+    return _Column(label, values, word)
+
+
+def _chosen(
+    text: Delimited, found: list[_Column], columns: str | None, target: str | None
+) -> tuple[list[int], int | None]:
+    """The columns that are used, the target among them, and which of them it is."""
+    numeric = [i for i, column in enumerate(found) if column.numeric]
+    aim = _named(text, found, "target", target) if target else None
+    if columns is not None:
+        chosen = [_named(text, found, "columns", name.strip()) for name in columns.split(",")]
+        if len(set(chosen)) < len(chosen) or aim in chosen:
+            msg = f"columns={columns!r} with target={target!r} name a column twice; allowed: each once"
             raise _checks.InputError(msg)
-    values = _checks.finite(said, np.array(rows, np.float64))
-    if np.abs(values).max() > LARGEST:
-        far = np.abs(values).max()
-        msg = f"{said} has numbers up to {far:.3g}; allowed: up to {LARGEST:g}, so that their squares are numbers"
+        free = [i for i in numeric if i not in chosen]
+    else:
+        chosen = free = numeric[1:] if len(numeric) > 2 and _is_index(text, found, numeric[0], aim) else numeric
+    if target is None and text.names and "y" in text.names and (columns is None or text.names.index("y") in free):
+        aim = _named(text, found, "target", "y")
+    elif target is None and len(free) > (columns is None):
+        aim = None if text.names and _COORDINATE.fullmatch(text.names[free[-1]]) else free[-1]
+    used = chosen if aim is None or aim in chosen else [*chosen, aim]
+    for i in used:
+        if not found[i].numeric:
+            _refuse_cell(text, found, 0, i, "no number, as none of its column is")
+    return used, aim
+
+
+def _is_index(text: Delimited, found: list[_Column], column: int, aim: int | None) -> bool:
+    """Whether a column is called an index, or nothing, and counts the rows from 0 or 1."""
+    values = found[column].values
+    called = text.names is not None and text.names[column].lower() in _INDEX and column != aim
+    return called and np.array_equal(values, np.arange(len(values)) + (values[0] == 1))
+
+
+def _named(text: Delimited, found: list[_Column], option: str, name: str) -> int:
+    """The place of a column."""
+    labels = [column.label for column in found]
+    place = labels.index(_checks.choice(option, name, labels))
+    if labels.count(name) > 1:
+        msg = f"{text.said} has columns {','.join(labels)}; allowed: one called {name}"
         raise _checks.InputError(msg)
-    return Table(values, names, str(path))
+    return place
 
 
-def _is_header(row: list[str]) -> bool:
-    """Words in every column: a row with a number is data, and so is one of which every cell is missing."""
-    return not any(map(_NUMBER.fullmatch, row)) and not all(cell.lower() in _MISSING for cell in row)
+def _remarks(text: Delimited, found: list[_Column], chosen: list[int], columns: str | None) -> list[str]:
+    """What a reader should know: how the file was read, where it may be read otherwise; what was left out unasked."""
+    remarks = []
+    if text.decimal == ",":
+        remarks.append(str(text))
+    if text.rival:
+        remarks.append("commas separate columns; of decimal commas a header or semicolons would say so")
+    if text.encoding == "latin-1":
+        remarks.append("not in UTF-8, read as Latin-1")
+    for i, column in enumerate(found):
+        empty = not column.numeric and column.word is None and not (text.names and text.names[i])
+        if columns is None and i not in chosen and not empty:
+            why = "counts the rows" if column.numeric else "has no numbers"
+            remarks.append(f"column {_place(text, found, i)} {why} and is left out")
+    return remarks
+
+
+def _place(text: Delimited, found: list[_Column], column: int) -> str:
+    """Number and name of a column."""
+    return f"{column + 1} ({found[column].label})" if text.names and text.names[column] else f"{column + 1}"
+
+
+def _refuse_cell(text: Delimited, found: list[_Column], row: int, column: int, why: str, more: str = "") -> None:
+    """Refuse a cell by its line, its column and what stands there."""
+    line, cells = text.row(row)
+    msg = f"{text.said} line {line}, column {_place(text, found, column)}: {short(cells[column])} is {why}; "
+    msg += f"allowed: numbers{more}; read as {text}"
+    raise _checks.InputError(msg)

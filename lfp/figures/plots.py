@@ -51,15 +51,28 @@ def figure(columns: int = 1, width: float = 6.0, height: float = 3.8, rows: int 
     return fig, fig.subplots(rows, columns)
 
 
+MOST_MODES = 8
+"""That one picture of a run shows in full."""
+
+
 def plot_modes(
-    axes: "Axes", theory: ModeCurves, training: ModeCurves, band: ModeCurves | None = None, legend: bool = True
+    axes: "Axes",
+    theory: ModeCurves,
+    training: ModeCurves,
+    band: ModeCurves | None = None,
+    legend: bool = True,
+    full: Int[np.ndarray, " f"] | None = None,
 ) -> None:
     """Remaining share of every mode over the steps: dashed theory over the solid mean of the seeds.
 
     The shade is two standard deviations over the seeds, dotted lines those that the sample curves of `band` predict.
+    Modes that are not among `full`, indices of modes, are thin grey lines behind the others; None draws all in full.
     """
     shown = np.flatnonzero(training.present)
-    for colour, k in zip(mode_colours(len(shown)), shown, strict=True):
+    full = shown if full is None else np.intersect1d(shown, full)
+    for k in np.setdiff1d(shown, full):
+        axes.plot(training.steps[1:], training.size()[1:, k], color="0.75", lw=0.6, zorder=0)
+    for colour, k in zip(mode_colours(len(full)), full, strict=True):
         # step 0 has no place on a logarithmic axis; every mode starts at 1
         steps, mean, spread = training.steps[1:], training.size()[1:, k], 2 * training.spread()[1:, k]
         axes.fill_between(steps, np.maximum(mean - spread, FLOOR), mean + spread, color=colour, alpha=0.2, lw=0)
@@ -229,7 +242,7 @@ def plot_images(axes: "Sequence[Axes]", frames: Sequence[Float[np.ndarray, "h w"
 
 def plot_maps(
     axes: "Sequence[Axes]",
-    frames: Sequence[tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, " n"]]],
+    frames: Sequence[tuple[Float[np.ndarray, "_ 2"], Float[np.ndarray, " _"]]],
     titles: Sequence[str],
 ) -> None:
     """Values at points of the plane side by side, one square a point, in one scale of colour, that of the first."""

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from lfp import _checks
-from lfp.domains.problems import Problem
 from lfp.measure.probes import sup_distance
 from lfp.networks.network import Custom, Wrapped
 from lfp.neurons.distributions import Gaussian, Uniform
@@ -32,8 +31,24 @@ def remedies(said: Prediction) -> dict[str, float]:
         >>> sorted(remedies(said))
         ['ten times alpha', 'twice the width']
     """
+    return _tried(said, _changes(said))
+
+
+OPTIONS = {"targets with their mean removed": "--center", "targets of mean 0 and variance 1": "--standardize"}
+"""Of a command: the changes that are of units alone."""
+
+
+def remedies_of_units(said: Prediction) -> dict[str, float]:
+    """The same of the units of the targets alone, by the option of a command."""
+    changes = _changes(said)
+    tried = _tried(said, {name: changes[name] for name in OPTIONS if name in changes})
+    return {OPTIONS[name]: value for name, value in tried.items()}
+
+
+def _tried(said: Prediction, changes: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """The expected D_sup under each of the changes."""
     plan, found = said.plan, {}
-    for name, change in _changes(said).items():
+    for name, change in changes.items():
         same = {"network": plan.network, "problem": said.problem, "law": plan.law, "dtype": plan.dtype}
         ensemble = {"theory": said.name, "seeds": plan.seeds, "seed": plan.seed, "probe": said.probe}
         with contextlib.suppress(_checks.InputError):  # a change that the theory does not take
@@ -74,11 +89,14 @@ def _changes(said: Prediction) -> dict[str, dict[str, Any]]:
     factor, words = (10, "ten") if expected is None or expected.lazy <= 10 * HOLDS_BELOW else (100, "a hundred")
     if "alpha" in known:
         changes[f"{words} times alpha"] = {"network": _replaced(network, "alpha", factor)}
+    centred, scaled = OPTIONS
     mean = float(problem.weights @ problem.y)
+    deviation = float(np.sqrt(problem.weights @ (problem.y - mean) ** 2))
     followed = 0 in said.probe.modes(problem)
-    if not followed and mean**2 > problem.weights @ (problem.y - mean) ** 2:
-        centred = Problem(problem.domain, problem.t, problem.y - mean, problem.modes, problem.weights, problem.name)
-        changes["targets with their mean removed"] = {"problem": centred}
+    if not followed and abs(mean) > deviation:
+        changes[centred] = {"problem": replace(problem, y=problem.y - mean)}
+    if not followed and deviation > 2:
+        changes[scaled] = {"problem": replace(problem, y=(problem.y - mean) / deviation)}
     if said.name == "lfp":
         # other rates, and the step with them
         changes["four times sigma_b"] = {"network": _replaced(network, "b", 4), "law": None}

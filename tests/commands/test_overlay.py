@@ -200,7 +200,7 @@ def test_subsample_is_only_taken_when_asked(tmp_path, capsys):
     line = refused(capsys, *BRIEF, "--data", str(path), "--out", str(tmp_path / "run"))
     assert "GiB" in line
     assert "--subsample" in line
-    assert len(module.build_problem(Overlay(data=path, modes="1", subsample=50), print).t) == 50
+    assert len(module.build_problem(Overlay(data=path, modes="1", subsample=50), print)[0].t) == 50
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Domains and problems: embedding, merging, files, refusals."""
 
-import os
 import warnings
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 from lfp import Circle, InputError, Line, problem, scan_line, sum_of_modes
 from lfp.domains import merge, read_csv, read_image
 from lfp.domains.named import domain
+from lfp.domains.problems import carrying_modes
 
 
 def test_sum_of_modes_has_the_amplitudes_it_was_given():
@@ -52,80 +52,6 @@ def test_repeated_points_are_merged():
     merged = p.weights @ (f - p.y) ** 2
     other = np.mean((2 * f[[0, 1, 1, 1]] - y) ** 2) - p.weights @ (2 * f - p.y) ** 2
     np.testing.assert_allclose(raw - merged, other, atol=1e-14)
-
-
-def test_csv_with_and_without_header(tmp_path):
-    """A header, a byte-order mark and blank lines are passed over."""
-    path = tmp_path / "data.csv"
-    path.write_text("\ufeffx,y\n0,1\n\n0.5,2\n", encoding="utf-8")
-    np.testing.assert_array_equal(read_csv(path).values, [[0, 1], [0.5, 2]])
-    path.write_text("0,1\n0.5,2\n")
-    np.testing.assert_array_equal(read_csv(path).values, [[0, 1], [0.5, 2]])
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("x,y\n1\n2\n", "columns"),
-        ("x,y\n1,2\n1,2,3\n", "columns"),
-        ("x,y\n", "rows"),
-        ("x,y\n1,2\n3,oops\n", "data row 2 is '3,oops'"),
-        ("x,y\n1,2\n3,nan\n", "not finite"),
-        ("x,y\n1,inf\n3,1\n", "not finite"),
-    ],
-)
-def test_bad_files(tmp_path, content, message):
-    """Every bad file is named, with what is wrong."""
-    path = tmp_path / "bad.csv"
-    path.write_text(content)
-    with pytest.raises(InputError, match=message):
-        read_csv(path)
-
-
-@pytest.mark.parametrize("first", ["", "NA", "-", "null", "2020_11", "0x1"])
-def test_a_gap_in_the_first_row_is_no_header(tmp_path, first):
-    """The row was lost; 2020_11 was 202011."""
-    path = tmp_path / "gap.csv"
-    path.write_text(f"{first},1\n2,3\n4,5\n")
-    with pytest.raises(InputError, match=f"data row 1 is '{first},1'; allowed: numbers"):
-        read_csv(path)
-    path.write_text(f"x,y\n0,1\n2,{first}\n")
-    with pytest.raises(InputError, match="data row 2"):
-        read_csv(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "x", "y"),
-    [
-        ("x1,x2,y\n1,2,3\n4,5,6\n", [[1, 2], [4, 5]], [3, 6]),
-        ("y,x1,x2\n3,1,2\n6,4,5\n", [[1, 2], [4, 5]], [3, 6]),
-        ("1,2,3\n4,5,6\n", [[1, 2], [4, 5]], [3, 6]),
-        ("row,pixel,brightness\n1,2,3\n4,5,6\n", [[1, 2], [4, 5]], [3, 6]),
-        ("x1,x2\n1,2\n4,5\n", [[1, 2], [4, 5]], None),
-        ("1\n4\n", [[1], [4]], None),
-    ],
-)
-def test_one_rule_for_the_target(tmp_path, text, x, y):
-    """The column y; the last without a header; none where a header names no y."""
-    path = tmp_path / "table.csv"
-    path.write_text(text)
-    table = read_csv(path)
-    assert table.coordinates.tolist() == x
-    if y is None:
-        with pytest.raises(InputError, match="allowed: coordinates and a target, in the column y"):
-            table.with_target()
-    else:
-        assert table.with_target()[1].tolist() == y
-
-
-def test_unreadable_files(tmp_path):
-    """A missing file, a folder, a picture, a pipe; a cell that is too long."""
-    (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff\xfe\x00")
-    (tmp_path / "long.csv").write_text("1,2\n1," + "2" * 200_000)
-    os.mkfifo(tmp_path / "pipe")
-    for name in ("missing.csv", "", "picture.csv", "long.csv", "pipe"):
-        with pytest.raises(InputError, match=r"^test=.* (cannot be read|is no plain file)"):
-            read_csv(tmp_path / name, "test")
 
 
 @pytest.mark.parametrize(
@@ -275,3 +201,22 @@ def test_images_with_wrong_bytes_are_read_or_refused_in_silence(kind, tmp_path):
                 ends.append("cannot be read" in str(error))
         assert not said
     assert all(ends)
+
+
+def test_modes_that_carry_the_target():
+    """The fewest with 95 % of the energy, on a grid, on scattered points, beside a mean that is none of them."""
+    height = {1: 1.0, 4: 2.0, 9: 0.5, 6: 0.1}
+    p = sum_of_modes(Circle(), 64, sorted(height), [height[k] for k in sorted(height)])
+    share = 5.25 / 5.26
+    assert carrying_modes(p)[0].tolist() == [1, 4]
+    assert carrying_modes(p, 0.97)[0].tolist() == [1, 4, 9]
+    assert carrying_modes(p, 0.97)[1] == pytest.approx(share)
+    t = np.random.default_rng(0).uniform(0, 2 * np.pi, 200)
+    y = 100 + sum(a * np.sin(k * t) for k, a in height.items())
+    modes, share = carrying_modes(problem(Circle(), t, y, [0]))
+    assert modes.tolist() == [1, 4]
+    assert share == pytest.approx(5 / 5.26, abs=0.05)
+    with pytest.raises(InputError, match="y is 3 everywhere"):
+        carrying_modes(problem(Circle(), t, 0 * t + 3, [0]))
+    with pytest.raises(InputError, match="tell no mode apart"):
+        carrying_modes(problem(Circle(), [0.0, 1.0], [0.0, 1.0], [0]))

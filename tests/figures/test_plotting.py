@@ -28,6 +28,18 @@ def test_theory_is_dashed_over_solid_training(curves):
     assert "9" not in labels
 
 
+def test_modes_beyond_the_full_ones_are_grey_lines(curves):
+    """Of two modes one has colour, theory and a place in the legend."""
+    _, axes = plots.figure()
+    plots.plot_modes(axes, curves, curves, full=np.array([1]))
+    grey = [line for line in axes.lines if line.get_color() == "0.75"]
+    assert len(axes.lines) == 3
+    np.testing.assert_allclose(grey[0].get_ydata(), 0.9 * 0.9 ** curves.steps[1:].astype(float))
+    labels = {text.get_text() for legend in (axes.get_legend(), *axes.artists) for text in legend.get_texts()}
+    assert "5" in labels
+    assert "1" not in labels
+
+
 def test_nothing_overlaps_the_legend(curves):
     """Both legends stand beside the Axes, not on the curves."""
     fig, axes = plots.figure()

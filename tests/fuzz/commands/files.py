@@ -1,5 +1,6 @@
 """Draws files that commands read: tables, images, experiments and benchmarks, some right, most of them damaged."""
 
+import gzip
 import io
 import os
 from pathlib import Path
@@ -38,6 +39,19 @@ def plot(data, config):
     axes.plot(data["value"].values)
     return fig
 '''
+MORE = [
+    ["--missing", "drop"],
+    ["--columns", "x"],
+    ["--columns", "1", "--target", "2"],
+    ["--target", "x"],
+    ["--subsample", "5"],
+    ["--subsample", "4", "--even"],
+    ["--standardize"],
+    ["--center"],
+    ["--modes", "auto"],
+    ["--period", "360", "--modes", "auto"],
+]
+"""Options of what is read, right or wrong where they come to stand."""
 QUICK = '"""Claim: quick."""\nif __name__ == "__main__":\n    print("ratio 2.0")\n'
 
 
@@ -79,7 +93,8 @@ def draw(rng: np.random.Generator, folder: Path, number: int) -> list[str]:
             ["solve", "--data", "good.csv", "--times", "0,1", "--test", path.name],
             ["spectrum", "--domain", "euclidean", "--data", path.name],
         ]
-        return forms[rng.integers(len(forms))]
+        words = forms[rng.integers(len(forms))]
+        return [*words, *MORE[rng.integers(len(MORE))]] if rng.random() < 0.4 else words
     if kind == "image":
         path = folder / f"{number}.png"
         path.write_bytes(image(rng))
@@ -106,6 +121,7 @@ def table(rng: np.random.Generator) -> bytes:
     values = kinds[rng.integers(len(kinds))](values)
     separator = str(rng.choice([",", ",", ",", ";", "\t", " ", "|"]))
     text = "\n".join(separator.join(f"{value!r}" for value in row) for row in values.tolist())
+    text = text.replace(".", ",") if rng.random() < 0.2 else text
     header = separator.join(["x", "y", "z", "y", "[/x]"][:columns])
     text = (
         rng.choice([header + "\n", "", "", "# note\n", "x;y\n", "\n\n", '"x\n'])[:]
@@ -133,7 +149,8 @@ def table(rng: np.random.Generator) -> bytes:
         place = int(rng.integers(len(text)))
         text = text[:place] + str(rng.choice(cells)) + text[place:]
     codec = str(rng.choice(["utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1"]))
-    return _damaged(rng, text.encode(codec, errors="replace"), 0.15)
+    content = text.encode(codec, errors="replace")
+    return _damaged(rng, gzip.compress(content) if rng.random() < 0.1 else content, 0.15)
 
 
 def image(rng: np.random.Generator) -> bytes:

@@ -67,6 +67,10 @@ LISTS += [
     "1.5",
     "4,x",
     "1" * 500,
+    "auto",
+    "x",
+    "y",
+    "y,x",
 ]
 WORDS = [
     "relu",
@@ -141,6 +145,7 @@ POOLS: dict[str, Sequence[str]] = {
     "--arguments": WORDS,
 }
 FLAGS = ("--json", "--force", "--resume", "--smoke", "--x64", "--allow-divergence")
+FLAGS = (*FLAGS, "--even", "--center", "--standardize")
 
 
 def draw(rng: np.random.Generator) -> list[str]:
@@ -179,6 +184,8 @@ FORMS: dict[str, list[list[str]]] = {
 }
 VALUES = {
     "modes": ["1,3", "5"],
+    "columns": ["y"],
+    "target": ["x"],
     "activation": ["tanh"],
     "depth": ["2"],
     "cutoffs": ["2"],
@@ -189,7 +196,7 @@ VALUES = {
     "test": ["other.csv"],
     "image": ["china"],
 }
-PERMISSIONS = {"allow_divergence"}
+PERMISSIONS = {"allow_divergence", "missing"}
 """Options that change nothing where they are not needed."""
 
 

@@ -1,0 +1,64 @@
+"""Units of a user and those of a run: values less a mean, over a scale."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from lfp import _checks
+
+
+class Units(NamedTuple):
+    """Values of a run are (values - shift) / scale, one of each for targets, one a column for coordinates.
+
+    Args:
+        shift: what is taken off.
+        scale: what the rest is divided by.
+    """
+
+    shift: Any = 0.0
+    scale: Any = 1.0
+
+    def inner(self, values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """As the run has them."""
+        return (values - self.shift) / self.scale
+
+    def outer(self, values: Any) -> Any:
+        """As the user has them."""
+        return values * self.scale + self.shift
+
+    def summary(self) -> dict[str, Any]:
+        """For result.json."""
+        return {name: np.asarray(value, float).tolist() for name, value in self._asdict().items()}
+
+
+def units_of(
+    name: str, values: Float[np.ndarray, "*shape"], *, center: bool = False, standardize: bool = False
+) -> Units:
+    """The units in which values have mean 0 (`center`), and variance 1 as well (`standardize`), along the first axis.
+
+    Args:
+        name: what errors call them.
+        values: one a row.
+        center: take the mean off.
+        standardize: take the mean off and divide by the standard deviation.
+
+    Raises:
+        InputError: values that are all the same, in a column, to be standardized.
+
+    Example:
+        >>> units = units_of("y", np.array([1000.0, 1002.0]), standardize=True)
+        >>> units.inner(np.array([1001.0, 1003.0])).tolist(), float(units.outer(2.0))
+        ([0.0, 2.0], 1003.0)
+    """
+    if not center and not standardize:
+        return Units()
+    shift = values.mean(axis=0)
+    if not standardize:
+        return Units(shift, np.ones_like(shift))
+    scale = values.std(axis=0)
+    if np.any(scale <= 1e-12 * np.abs(values).max(axis=0)):
+        column = f" in column {int(np.argmin(scale)) + 1} of the coordinates" if values.ndim > 1 else ""
+        msg = f"{name} is {values[0].ravel()[np.argmin(scale)]:.6g} everywhere{column}; allowed: values that differ, "
+        raise _checks.InputError(msg + "or without --standardize")
+    return Units(shift, scale)
