@@ -1,7 +1,6 @@
-"""A step of the training loop costs little more than its bare forward and backward pass: by the clock and in flops."""
+"""A step of the training loop costs little more than its bare pass: in flops, for the clock belongs to benchmarks."""
 
 import inspect
-import time
 
 import equinox as eqx
 import jax
@@ -13,7 +12,7 @@ from lfp import Circle, GradientDescent, TwoLayer, sum_of_modes
 from lfp.training import initialise, loop
 
 NETWORK, LAW = TwoLayer(8192, alpha=50.0), GradientDescent(1.0)
-STEPS, ROUNDS = 10, 30
+STEPS = 10
 
 
 @pytest.fixture(params=["as it is", "a second pass"])
@@ -37,22 +36,6 @@ def job(request, monkeypatch):
     one = jax.tree.map(lambda leaf: leaf[0], start)
     bare = jax.jit(jax.grad(lambda p, *data: loop.loss(NETWORK, p, *data)))
     return (advance, arguments), (bare, (one, x, y, weights)), request.param != "as it is"
-
-
-def seconds(run):
-    began = time.perf_counter()
-    jax.block_until_ready(run())
-    return time.perf_counter() - began
-
-
-def test_by_the_clock(job):
-    """The median of many short runs in turns: other work on the cores slows both sides of a turn."""
-    (advance, arguments), (bare, data), broken = job
-    steps = lambda: advance(*arguments, np.asarray(STEPS))  # noqa: E731
-    passes = lambda: [bare(*data) for _ in range(STEPS)]  # noqa: E731
-    steps(), passes()
-    ratio = np.median([seconds(steps) / seconds(passes) for _ in range(ROUNDS)])
-    assert (ratio > 1.6) == broken
 
 
 def test_in_flops(job):
