@@ -325,6 +325,8 @@ def _job(
         import jax
 
         jax.config.update("jax_enable_x64", True)
+        # else GPUs and TPUs multiply matrices of float32 with 10 or 7 bits of mantissa
+        jax.config.update("jax_default_matmul_precision", "highest")
         cache.keep_programs()
         if command not in SETTINGS:  # which are checked only as they are built
             _STDERR.close()

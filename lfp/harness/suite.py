@@ -52,8 +52,8 @@ def _side_by_side(calls: Iterable[Any], jobs: int) -> Iterator[dict[str, Any]]:
     """Results as they come. An interrupt ends the workers; the parts that they have finished are kept."""
     import jax
 
-    x64 = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker, (x64,)) as pool:
+    precision = {name: getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")}
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker, (precision,)) as pool:
         try:
             for done in as_completed([pool.submit(_run, call) for call in calls]):
                 yield done.result()
@@ -64,10 +64,11 @@ def _side_by_side(calls: Iterable[Any], jobs: int) -> Iterator[dict[str, Any]]:
             raise
 
 
-def _start_worker(x64: bool) -> None:
+def _start_worker(precision: dict[str, Any]) -> None:
     import jax
 
-    jax.config.update("jax_enable_x64", x64)
+    for name, value in precision.items():
+        jax.config.update(name, value)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback; the parent says so
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # workers share the memory of an accelerator
     threading.Thread(target=_end_with_parent, daemon=True).start()
