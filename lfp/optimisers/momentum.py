@@ -10,8 +10,8 @@ from e = 1, d = 0, as optax starts. Roots z may be complex or meet, so the steps
 Near the limit of stability z is near -1, and powers would lose what is left of it. There (-1)^s e_s of the heavy ball
 obeys the same recursion at 2 (1 + mu) - x, from e = 1, d = 2: the mirror of a slow mode, which keeps its digits.
 
-What they give is exact for x and mu that are 4 units in the last place off (heavy ball at a constant rate above .9 of
-its limit: 12), to as many units of itself: `tests.falsify.laws`.
+What they give is exact for x and mu that are 4 units in the last place off, to as many units of itself
+(`tests.falsify.laws`).
 Near the limit a mode climbs to 1 / (1 - mu) times its start, and a unit in mu may be 1e8 in the
 last place of the solution.
 """
@@ -129,30 +129,41 @@ def _learned(
 ) -> Float[Array, "t k"]:
     """1 - e from e = 1, d = 0, and the entries of A - 1; of mirrored modes 1 - (-1)^s e from e = 1, d = 2.
 
-    What is squared is M = A^n - 1, A^(2n) - 1 = 2 M + M^2: for slow modes M is small and keeps its digits, which A,
-    close to 1, would round away. The bits of s say which powers are applied: halving reads them off floats as exactly
-    as off integers, up to 2^63 - 1 steps. Beyond, NaN.
+    An entry on the diagonal of A^n is close to 1 where a mode is slow, and close to 0 where little is left of it. Its
+    digits are kept at both places: what is squared is the entry less 1 while that is small, else the entry itself. So
+    it is with e - 1 and e. The bits of s say which powers are applied: halving reads them off floats as exactly as off
+    integers, up to 2^63 - 1 steps. Beyond, NaN.
     """
     counts = whole(steps)
     integers = jnp.issubdtype(counts.dtype, jnp.integer)
     zero = jnp.zeros((len(counts), len(less_one[0])), less_one[0].dtype)
-    speed = jnp.where(mirrored, 2, 0).astype(zero.dtype)[None, :]
+    speed = zero + jnp.where(mirrored, 2, 0).astype(zero.dtype)[None, :]
+    a, b, c, d = less_one
+
+    def squared(less: Array, entry: Array, other: Array) -> tuple[Array, Array]:
+        """Of an entry on the diagonal; `other` is the product of those off it."""
+        near = jnp.abs(less) < 0.5
+        less, entry = 2 * less + less * less + other, entry * entry + other
+        return jnp.where(near, less, entry - 1), jnp.where(near, 1 + less, entry)
 
     def bit(_: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        left, a, b, c, d, e, f = carry
-        row = [entry[None, :] for entry in (a, b, c, d)]
+        left, *powers, change, e, speed = carry
+        a, one_a, b, c, d, one_d = (entry[None, :] for entry in powers)
         taken = (left % 2)[:, None] == 1
         left = left // 2
-        e, f = (
-            jnp.where(taken, e + row[0] * (1 + e) + row[1] * (speed + f), e),
-            jnp.where(taken, f + row[2] * (1 + e) + row[3] * (speed + f), f),
-        )
-        squared = (2 * a + a * a + b * c, b * (2 + a + d), c * (2 + a + d), 2 * d + d * d + b * c)
+        step, slow = a * e + b * speed, jnp.abs(a) < 0.5
+        after = jnp.where(slow, e + step, one_a * e + b * speed)
+        faster = jnp.where(jnp.abs(d) < 0.5, speed + d * speed, one_d * speed) + c * e
+        change = jnp.where(taken, jnp.where(slow, change + step, after - 1), change)
+        e, speed = jnp.where(taken, after, e), jnp.where(taken, faster, speed)
+        a, one_a, b, c, d, one_d = powers
+        new = (*squared(a, one_a, b * c), b * (one_a + one_d), c * (one_a + one_d), *squared(d, one_d, b * c))
         more = left.max(initial=0) > 0  # powers that no step asks for may overflow
-        a, b, c, d = (jnp.where(more, new, old) for new, old in zip(squared, (a, b, c, d), strict=True))
-        return left, a, b, c, d, e, f
+        powers = (jnp.where(more, after, before) for after, before in zip(new, powers, strict=True))
+        return left, *powers, change, e, speed
 
     bits = jnp.iinfo(counts.dtype).bits - 1 if integers else 63
-    left, *_, e, _ = jax.lax.fori_loop(0, bits, bit, (counts, *less_one, zero, zero))
+    start = (counts, a, 1 + a, b, c, d, 1 + d, zero, zero + 1, speed)
+    left, *_, change, e, _ = jax.lax.fori_loop(0, bits, bit, start)
     sign = jnp.where(counts % 2 == 1, -1, 1).astype(zero.dtype)[:, None]
-    return jnp.where(left[:, None] == 0, jnp.where(mirrored[None, :], 1 - sign * (1 + e), -e), jnp.nan)
+    return jnp.where(left[:, None] == 0, jnp.where(mirrored[None, :], 1 - sign * e, -change), jnp.nan)
