@@ -52,7 +52,8 @@ class Reading:
     even: bool = False
     """the rows of --subsample evenly in the order of the coordinates in place of drawn ones"""
     standardize: bool = False
-    """take the mean of coordinates and targets off and divide by their standard deviation; results are in your units"""
+    """take the mean off and divide by the standard deviation: of the targets in overlay, which fits its domain to the
+    coordinates; of both in solve; of the coordinates in spectrum. Results are in your units"""
 
     def check_reading(self, data: Path | None) -> None:
         """Refuse what needs data, where there is none."""
@@ -133,7 +134,7 @@ class Overlay(Reading):
     seeds: Annotated[int, Within(1, 10**4)] = 5
     """number of networks"""
     seed: Seed = 0
-    """seed of the ensemble, and of --subsample"""
+    """seed of the ensemble, and of --subsample: a sweep over it draws other rows"""
     theory: Theory = "ntk"
     """infinite width, the LFP operator, the kernel of each network at initialisation, the same as it moves (first
     order), infinite width in continuous time"""
@@ -190,7 +191,7 @@ class Solve(Reading):
     sigma_a: Scale = 1.0
     """standard deviation of the output weights"""
     sigma_w: Scale = 1.0
-    """standard deviation of every input weight, per unit of x"""
+    """standard deviation of every input weight, per unit of x, per standard deviation of x with --standardize"""
     sigma_b: Scale | None = None
     """biases: standard deviation (gaussian) or bound (uniform); without it 4"""
     distribution: Literal["gaussian", "uniform"] | None = None
@@ -198,7 +199,8 @@ class Solve(Reading):
     times: str | None = None
     """flow times such as 0,1,10,inf; without them nine powers of ten from 1 / largest rate on"""
     test: Path | None = None
-    """file with the same coordinates, where h is wanted; without it a grid over the data, or the pixels"""
+    """file with the same coordinates, by their names or, without a header, in their order, where h is wanted; without
+    it a grid over the data, or the pixels"""
     frequencies: str | None = None
     """frequencies along x1 at which F[h] is wanted, in cycles per unit of x; without them 1/2L, 2/2L, .. of the data"""
     treatment: Literal["finite", "instant"] | None = None
@@ -260,9 +262,9 @@ class Spectrum(Reading):
     degree: Annotated[int, Within(1, 100)] = 1
     """factors of every layer of a Pi-net (parametrization ntk); 1: an MLP"""
     scales: str | None = None
-    """multi-scale inputs: a sum of networks at scaled inputs, as 1,2,4"""
+    """multi-scale inputs: a sum of networks at scaled inputs, as 1,2,4; with --standardize of standardized inputs"""
     fourier: Annotated[float, Within(1e-6, 1e6)] | None = None
-    """standard deviation, in cycles per unit, of the frequencies of Fourier features (domain euclidean)"""
+    """standard deviation, in cycles per unit of the file, of the frequencies of Fourier features (domain euclidean)"""
     features: Count | None = None
     """number of these frequencies; without it 64"""
     sigma_a: Scale | None = None

@@ -18,7 +18,7 @@ from lfp.commands.rows import read_rows
 from lfp.domains.circle import Circle
 from lfp.domains.line import Line
 from lfp.domains.named import domain
-from lfp.domains.problems import Problem, carrying_modes, problem, sum_of_modes
+from lfp.domains.problems import Problem, carrying_modes, one_turn, problem, sum_of_modes
 from lfp.domains.units import Units, units_of
 from lfp.figures import plots
 from lfp.figures.budget import draw_budget
@@ -104,7 +104,7 @@ def build_problem(s: Overlay, say: Callable[[str], None]) -> tuple[Problem, Unit
         names = f", {','.join(table.names)}" if table.names else ""
         msg = f"data={str(s.data)!r} has {x.shape[1] + 1} columns{names}; allowed: 2 (x, y), or --columns and --target"
         raise _checks.InputError(msg)
-    t = x[:, 0]
+    t = one_turn(where, x[:, 0])
     count = len(np.unique(t))
     if count < len(t):
         say(f"{len(t) - count} repeated x merged with weights")

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Complex, Float
 
-from lfp import _checks, _files
+from lfp import _files
 from lfp.commands.options import Solve, given, numbers, refuse
-from lfp.commands.rows import read_rows
+from lfp.commands.rows import read_points, read_rows
 from lfp.domains.images import read_image
 from lfp.domains.problems import Points, merge
-from lfp.domains.tables import read_csv
+from lfp.domains.tables import Table
 from lfp.domains.units import Units, units_of
 from lfp.equation.operator import Operator
 from lfp.equation.products import Product, choose, dense
@@ -50,9 +50,10 @@ class Task(NamedTuple):
 def build(s: Solve, say: Callable[[str], None]) -> Task:
     """Everything that the settings name: no other function of this command sees them."""
     s.check()
-    rows = read_data(s, say)
+    table = read_data(s, say)
+    rows = table.with_target()
     units = (
-        units_of("x", rows[0], standardize=s.standardize),
+        units_of("x", rows[0], standardize=s.standardize, columns=table.columns),
         units_of("y", rows[1], center=s.center, standardize=s.standardize),
     )
     data = merge(units[0].inner(rows[0]), units[1].inner(rows[1]))
@@ -83,7 +84,7 @@ def build(s: Solve, say: Callable[[str], None]) -> Task:
         product = choose(operator, x, part=part, tolerance=method.tolerance)
     side = None if s.image is None else round(len(x) ** 0.5)
     times, xi = _times(s, product, data.weights), _frequencies(s, units[0].outer(x), side)
-    test = _test(s, x, units[0])
+    test = _grid(s, x) if s.test is None else units[0].inner(read_points(s, s.test, "test", table, say))
     if operator.transform.periodic:
         say(f"activation={s.activation!r} has no transform: F[h] is left out")
         xi = xi[:0]
@@ -96,14 +97,14 @@ def build_operator(s: Solve, dim: int) -> Operator:
     return Operator(s.activation, Gaussian(s.sigma_a), Gaussian(s.sigma_w), biases, dim)
 
 
-def read_data(s: Solve, say: Callable[[str], None] = print) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
+def read_data(s: Solve, say: Callable[[str], None] = print) -> Table:
     """Points and targets: the rows of a file, or the pixels of an image, in float64."""
     if s.image is None:
-        return read_rows(s, str(s.data), s.seed, say).with_target()
+        return read_rows(s, str(s.data), s.seed, say)
     pixels = read_image(s.image, 256 if s.size is None else s.size)
     axis = (2 * np.arange(len(pixels)) + 1) / len(pixels) - 1
     down, across = np.meshgrid(-axis, axis, indexing="ij")
-    return np.stack([across.ravel(), down.ravel()], axis=1), pixels.ravel()
+    return Table(np.stack([across.ravel(), down.ravel(), pixels.ravel()], axis=1), None, s.image, 2)
 
 
 def run(s: Solve, out: str | Path, *, force: bool = False, say: Callable[[str], None] = print) -> dict[str, Any]:
@@ -185,14 +186,8 @@ def _times(s: Solve, product: Product, weights: np.ndarray) -> Float[np.ndarray,
     return 10.0 ** (np.ceil(-np.log10(rate)) + np.arange(9))
 
 
-def _test(s: Solve, x: np.ndarray, units: Units) -> Float[np.ndarray, "m d"]:
-    if s.test is not None:
-        table = read_csv(s.test, "test", columns=s.columns, target=None if s.columns is None else "")
-        points = table.values if table.names is None else table.coordinates
-        if points.shape[1] != x.shape[1]:
-            msg = f"test={str(s.test)!r} has {points.shape[1]} columns; allowed: {x.shape[1]}, the coordinates"
-            raise _checks.InputError(msg)
-        return units.inner(points)
+def _grid(s: Solve, x: np.ndarray) -> Float[np.ndarray, "m d"]:
+    """A grid over the data, or the data themselves."""
     if s.image is not None or x.shape[1] > 2:
         return x
     count = 512 if x.shape[1] == 1 else 64

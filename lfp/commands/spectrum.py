@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lfp import _checks, _files
@@ -18,7 +19,7 @@ from lfp.domains.euclidean import Euclidean
 from lfp.domains.named import domain
 from lfp.domains.sphere import Sphere
 from lfp.domains.torus import Torus
-from lfp.domains.units import units_of
+from lfp.domains.units import Units, units_of
 from lfp.figures import plots
 from lfp.measure.trajectory import labelled, save
 from lfp.networks.fourier_features import FourierFeatures
@@ -34,31 +35,33 @@ from lfp.spectra.spectrum import spectrum
 Where = Zonal | Torus | Euclidean
 
 
-def build(s: Spectrum, say: Callable[[str], None]) -> tuple[Where, dict[str, Network]]:
-    """The domain, its points read or drawn, and every activation at every depth, by name."""
+def build(s: Spectrum, say: Callable[[str], None]) -> tuple[Where, Units, dict[str, Network]]:
+    """The domain, its points read or drawn, their units, and every activation at every depth, by name."""
     s.check()
-    where = _domain(s, say)
+    where, units = _domain(s, say)
     names = [name.strip() for name in s.activation.split(",") if name.strip()]
     pairs = [(name, depth) for name in names for depth in numbers("depth", s.depth)]
-    return where, {f"{name}, depth {depth}": _compound(s, _plain(s, name, depth), where.dim) for name, depth in pairs}
+    plain = {f"{name}, depth {depth}": _plain(s, name, depth) for name, depth in pairs}
+    return where, units, {label: _compound(s, network, where.dim, units) for label, network in plain.items()}
 
 
-def _domain(s: Spectrum, say: Callable[[str], None]) -> Where:
+def _domain(s: Spectrum, say: Callable[[str], None]) -> tuple[Where, Units]:
     if s.domain != "euclidean":
-        return domain(s.domain, s.dim)
+        return domain(s.domain, s.dim), Units()
     if s.data is None:
         points = 1000 if s.points is None else s.points
-        return Euclidean.random(jax.random.key(s.seed or 0), points, s.dim or 2, s.sampling or "box")
+        return Euclidean.random(jax.random.key(s.seed or 0), points, s.dim or 2, s.sampling or "box"), Units()
     wanted = s if s.columns is None else replace(s, target="")
     table = read_rows(wanted, s.data, s.seed, say)
     if table.target is not None:
-        say(f"column {table.target + 1} of {table.values.shape[1]} is the target and left out")
+        say(f"column {table.column(table.target)} is the target and left out")
     x = table.coordinates
-    where = Euclidean.given(units_of("x", x, standardize=s.standardize).inner(x))
+    units = units_of("x", x, standardize=s.standardize, columns=table.columns)
+    where = Euclidean.given(units.inner(x))
     if s.dim not in (None, where.dim):
         msg = f"dim={s.dim} with data={str(s.data)!r} of {where.dim} coordinates; allowed: {where.dim}"
         raise _checks.InputError(msg)
-    return where
+    return where, units
 
 
 def _plain(s: Spectrum, name: str, depth: int) -> Network:
@@ -70,14 +73,18 @@ def _plain(s: Spectrum, name: str, depth: int) -> Network:
     return TwoLayer(2, name, a, w, b)
 
 
-def _compound(s: Spectrum, network: Network, dim: int) -> Network:
-    """With what stands in front: scaled inputs nearest to the network, then Fourier features."""
+def _compound(s: Spectrum, network: Network, dim: int, units: Units) -> Network:
+    """With what stands in front: scaled inputs nearest to the network, then Fourier features.
+
+    Their frequencies are in cycles per unit of x: with x = m + s z, xi.x turns as s xi does with z.
+    """
     if s.scales is not None:
         network = MultiScale(network, tuple(numbers("scales", s.scales, float)))
     if s.fourier is None:
         return network
     key = jax.random.fold_in(jax.random.key(s.seed or 0), 1)  # the points take the seed itself
-    return FourierFeatures(network, Gaussian(s.fourier).sample(key, 64 if s.features is None else s.features, dim))
+    frequencies = Gaussian(s.fourier).sample(key, 64 if s.features is None else s.features, dim)
+    return FourierFeatures(network, frequencies * jnp.asarray(units.scale, frequencies.dtype))
 
 
 def run(s: Spectrum, out: str | Path, *, force: bool = False, say: Callable[[str], None] = print) -> dict[str, Any]:
@@ -92,7 +99,7 @@ def run(s: Spectrum, out: str | Path, *, force: bool = False, say: Callable[[str
 
 def _run(s: Spectrum, out: str | Path, *, force: bool, say: Callable[[str], None]) -> dict[str, Any]:
     began = time.perf_counter()
-    where, networks = build(s, say)
+    where, units, networks = build(s, say)
     rates: dict[str, Any] = {label: spectrum(network, where, s.modes) for label, network in networks.items()}
     for label, known in rates.items():
         hidden = int((~known.above_noise & ~known.absent).sum())
@@ -108,7 +115,13 @@ def _run(s: Spectrum, out: str | Path, *, force: bool, say: Callable[[str], None
         plots.plot_rates(axes, rates, title=f"{where.name}, dim {where.dim}", label=kind)
         _files.save_figure(fig, folder, "spectrum")
     rows = [{"network": label, **summary(known)} for label, known in rates.items()]
-    result = {**rows[0], "networks": rows, "dim": where.dim, "seconds": round(time.perf_counter() - began, 2)}
+    result = {
+        **rows[0],
+        "networks": rows,
+        "dim": where.dim,
+        "units": {"x": units.summary()},
+        "seconds": round(time.perf_counter() - began, 2),
+    }
     return _files.write_result(folder, result)
 
 

@@ -71,6 +71,8 @@ def run(
     folder, points = Path(out), grid(base, swept)
     for _, point in points:  # what cannot be run is refused before anything is
         overlay.build_parts(point, lambda _: None)
+    if base.subsample is not None and not base.even and "seed" in points[0][0]:
+        say(f"every seed draws its own {base.subsample} rows; --even takes the same ones")
     settings = {"sweep": list(swept), **asdict(base)}
     _claim(folder, settings, force)
     settled()

@@ -22,7 +22,9 @@ from lfp import _checks, _files
 
 SAMPLE = 1000
 """Rows from which the separator is found."""
-MISSING = ("", "na", "n/a", "nan", "-", "--", "null", "none", "?")
+ERRORS = ("#n/a", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!")
+"""Of Excel."""
+MISSING = ("", "na", "<na>", "n/a", "nan", "-", "--", "null", "none", "?", ".", "*", *ERRORS)
 ALONE = "\x1f"
 """No text has it: the separator of a single column."""
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "spaces", ALONE: "nothing"}
@@ -32,9 +34,18 @@ NUMBERS = {
     )
     for sign, mark in ((".", r"\."), (",", ","))
 }
+THOUSANDS = {
+    sign: re.compile(rf"[+-]?[1-9]\d{{0,2}}({mark}\d{{3}})+", re.ASCII) for sign, mark in ((".", r"\."), (",", ","))
+}
+"""What may be a whole number with a sign between its thousands."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_COMMENT = re.compile(rf"[ \t]*#(?!({'|'.join(re.escape(error[1:]) for error in ERRORS)}))", re.IGNORECASE)
 _IDLE = " \t#,;|"
-_BLANK = re.compile(r"^([ \t]*#.*|[ \t,;|]+)$", re.MULTILINE)
+"""A line that begins with one may be blank or a comment."""
+_ODD_SPACE = re.compile(r"[^\S \t\n]")
+_LIKE_A_NUMBER = re.compile(r"[+\-\u2010-\u2015\u2212]*[ ]?[.,]?\d|[+-]?(inf|infinity)$", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ \t]*(\n|$)', re.IGNORECASE)
+_SPACES = re.compile("[ \\t]+")
 _SEVERAL = re.compile(r"[;\t|]|,(?! )|\d \d")
 """In a word: another separator would part it."""
 _WORD = 0.9
@@ -47,25 +58,25 @@ class Delimited(NamedTuple):
 
     Args:
         said: what errors call it.
-        text: with line ends `\n`, comments blank.
+        body: the text behind the header, with line ends `\n`.
         encoding: in which it was read.
         separator: of the cells; a character that is not there for a single column.
         decimal: the decimal sign.
         names: of the columns, as the header has them; None without a header.
-        start: lines up to the last of the header.
+        start: lines before the body.
         width: cells of a row.
-        rival: whether commas that separate may have been decimal signs.
+        remarks: which reading was taken where another one is possible.
     """
 
     said: str
-    text: str
+    body: str
     encoding: str
     separator: str
     decimal: str
     names: tuple[str, ...] | None
     start: int
     width: int
-    rival: bool
+    remarks: tuple[str, ...]
 
     def __str__(self) -> str:
         """How it was read."""
@@ -73,27 +84,36 @@ class Delimited(NamedTuple):
         columns = "one column" if self.separator == ALONE else f"columns separated by {SEPARATORS[self.separator]}"
         return f"{columns}, decimal {sign}"
 
+    def rows(self, comments: list[str] | None = None) -> Iterator[tuple[int, list[str]]]:
+        """Line and cells of every row behind the header that is not blank; a list takes the comments between them."""
+        return _cells(self.body, self.separator, self.start, comments)
+
     @property
-    def body(self) -> str:
-        """The text behind the header."""
-        skipped = sum(len(line) for line in islice(_lines(self.text), self.start))
-        return self.text[skipped:]
+    def plain(self) -> bool:
+        """Whether the body has no quotes, no odd spaces, and no line that may be blank or a comment."""
+        text = self.body
+        odd = not (text.isascii() and "\f" not in text) and _ODD_SPACE.search(text)
+        return not (odd or '"' in text or text[:1] in _IDLE or any("\n" + sign in text for sign in _IDLE))
 
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Line and cells of every row behind the header that is not blank."""
-        return ((line, cells) for line, cells in _cells(self.text, self.separator) if line > self.start)
+    def plainly(self) -> tuple[str, int]:
+        """The rows with `ALONE` between the cells, quoted where needed, and the number of comments among them.
 
-    def refuse_ragged(self) -> None:
-        """Refuse the first row of another width, and quotes within cells."""
+        Raises:
+            InputError: a row of another width, or quotes within cells.
+        """
+        out, comments = io.StringIO(), list[str]()
+        write = csv.writer(out, delimiter=ALONE, lineterminator="\n").writerow
         try:
-            for line, cells in self.rows():
+            for line, cells in self.rows(comments):
                 if len(cells) != self.width:
                     msg = f"{self.said} line {line} has {_count(len(cells), 'cell')}, separated by "
                     msg += f"{SEPARATORS[self.separator]}; allowed: as many everywhere, {self.width}"
                     raise _checks.InputError(msg)
+                write(cells)
         except csv.Error as error:
             msg = f"{self.said} cannot be read: {error}; allowed: cells between closed quotes"
             raise _checks.InputError(msg) from None
+        return out.getvalue(), len(comments)
 
     def row(self, number: int) -> tuple[int, list[str]]:
         """Line and cells of a row, the first being 0; lines are counted from 1, as an editor does."""
@@ -110,29 +130,51 @@ def read_text(path: str | Path, name: str) -> Delimited:
     text, encoding = _decoded(said, _files.read_input(name, path))
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text[:1] in _IDLE or any("\n" + sign in text for sign in _IDLE):
-        text = _BLANK.sub("", text)
-    separator, decimal, sample = _layout(said, text)
-    header = is_header(sample[0][1], decimal)
+    told = _SEPARATOR_LINE.match(text)  # Excel's own
+    text = "\n" + text[told.end() :] if told else text
+    allowed = [told[1]] if told and told[1] in SEPARATORS else list(SEPARATORS)
+    separator, decimal, sample = _layout(said, text, allowed)
+    header = is_header(sample[0][1])
     rows = [cells for _, cells in sample[header:]]
     width = Counter(map(len, rows)).most_common(1)[0][0]
-    names = tuple(sample[0][1]) if header else None
+    start = sample[header][0] - 1  # a name may have a line end in it
+    names, remarks = (tuple(sample[0][1]), []) if header else _names_in_comment(text, separator, start, width)
+    if names and len(names) == width - 1 and not any(row[-1] for row in rows):
+        names = (*names, "")  # a separator ends every row
     if names and len(names) == width - 1 >= 2 and _are_names([row[0] for row in rows], decimal):
         names = ("", *names)  # R writes the names of rows, and no name for them
     if names and len(names) != width:
         msg = f"{said} has {_count(len(names), 'name')} in its header and {_count(width, 'cell')} in its rows, "
         msg += f"separated by {SEPARATORS[separator]}; allowed: as many columns everywhere"
+        msg += f"; line {sample[0][0]} may be a title" if len(names) < width else ""
         raise _checks.InputError(msg)
-    start = sample[1][0] - 1 if header else 0  # a name may have a line end in it
-    whole = separator == "," and not header and width == 2 and all(cell.isdigit() for row in rows for cell in row)
-    return Delimited(said, text, encoding, separator, decimal, names, start, width, whole and '"' not in text)
+    skipped = sum(len(line) for line in islice(_lines(text), start))
+    whole = separator == "," and not names and width == 2 and all(cell.isdigit() for row in rows for cell in row)
+    if whole and '"' not in text and not told:
+        remarks.append("commas separate columns; of decimal commas a header or semicolons would say so")
+    return Delimited(said, text[skipped:], encoding, separator, decimal, names, start, width, tuple(remarks))
 
 
-def _layout(said: str, text: str) -> tuple[str, str, list[tuple[int, list[str]]]]:
+def _names_in_comment(text: str, separator: str, start: int, width: int) -> tuple[tuple[str, ...] | None, list[str]]:
+    """The names in the last comment before the first row, one a column and no numbers among them, as numpy writes."""
+    comments = [line for line in islice(_lines(text), start) if _COMMENT.match(line)]
+    if not comments:
+        return None, []
+    try:
+        _, names = next(_cells(comments[-1].lstrip(" \t").lstrip("#"), separator), (0, [""]))
+    except csv.Error:
+        return None, []
+    names = names[1:] if len(names) == width + 1 and not names[0] else names
+    if len(names) != width or not is_header(names):
+        return None, []
+    return tuple(names), [f"names from the comment above the rows: {','.join(names)}"]
+
+
+def _layout(said: str, text: str, separators: list[str]) -> tuple[str, str, list[tuple[int, list[str]]]]:
     """Separator, decimal sign and the first rows."""
     best: tuple[float, str, str, list[tuple[int, list[str]]]] = (0.0, "", "", [])
     problem = None
-    for separator in SEPARATORS:
+    for separator in separators:
         try:
             sample = list(islice(_cells(text, separator), SAMPLE))
         except csv.Error as error:
@@ -155,9 +197,14 @@ def _layout(said: str, text: str) -> tuple[str, str, list[tuple[int, list[str]]]
     return separator, decimal, sample
 
 
-def is_header(row: list[str], decimal: str) -> bool:
-    """Words in every column: a row with a number is data, and so is one of which every cell is missing."""
-    return not any(map(NUMBERS[decimal].fullmatch, row)) and not all(cell.lower() in MISSING for cell in row)
+def is_header(row: list[str]) -> bool:
+    """Words in every column, or nothing: no cell begins like a number, and none stands for a missing value."""
+    return any(row) and not any(_LIKE_A_NUMBER.match(cell) or (cell and is_missing(cell)) for cell in row)
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell stands for no value; Na is sodium."""
+    return cell.lower() in MISSING and cell != "Na"
 
 
 def _are_names(cells: list[str], decimal: str) -> bool:
@@ -176,7 +223,7 @@ def _score(sample: list[list[str]], separator: str, decimal: str) -> float:
 
     Between columns of words a table has few numbers; `0,5;Rome` is half a number and half a word, not 0 and `5;Rome`.
     """
-    header = bool(sample) and is_header(sample[0], decimal)
+    header = bool(sample) and is_header(sample[0])
     rows = sample[header:]
     if not rows:
         return 0.0
@@ -187,27 +234,49 @@ def _score(sample: list[list[str]], separator: str, decimal: str) -> float:
     width, count = Counter(map(len, rows)).most_common(1)[0]
     misfit = header and len(sample[0]) not in (width, width - 1 if width > 2 else width)
     cells = [cell for row in rows if len(row) == width for cell in row]
-    known = [cell for cell in cells if cell.lower() not in MISSING]
+    known = [cell for cell in cells if not is_missing(cell)]
     words = [cell for cell in known if not NUMBERS[decimal].fullmatch(cell)]
-    if len(words) == len(known):
+    if len(words) == len(known) or (decimal == "," and _are_thousands(known)):
         return 0.0
     clean = sum(not _SEVERAL.search(word) for word in words)
+    if separator == ALONE and clean < len(words):
+        return 0.0
     return (count - misfit) / len(rows) * (len(known) - len(words) + _WORD * clean) / len(known)
 
 
-def _cells(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Line and cells of every row that is not blank."""
-    lines = _lines(text) if separator != " " else (" ".join(line.split()) + "\n" for line in _lines(text))
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
-    line = 1
+def _are_thousands(cells: list[str]) -> bool:
+    """Whether three digits follow every comma, and other cells have decimal points."""
+    commas = [cell for cell in cells if "," in cell and NUMBERS[","].fullmatch(cell)]
+    points = any("." in cell and NUMBERS["."].fullmatch(cell) for cell in cells)
+    return points and all(map(THOUSANDS[","].fullmatch, commas))
+
+
+def _cells(
+    text: str, separator: str, start: int = 0, comments: list[str] | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """Line and cells of every row that is neither blank nor a comment; lines are counted from start + 1."""
+    number, first = start, 0
+
+    def lines() -> Iterator[str]:
+        nonlocal number, first
+        for line in _lines(text):
+            number += 1
+            blank = not line.strip(" \t,;|\n")
+            if not first and (blank or _COMMENT.match(line)):  # within quotes it is neither
+                if comments is not None and not blank:
+                    comments.append(line)
+                continue
+            first = first or number
+            yield line if separator != " " else _SPACES.sub(" ", line.strip(" \t\n")) + "\n"
+
     try:
-        for row in reader:
+        for row in csv.reader(lines(), delimiter=separator, skipinitialspace=True, strict=True):
             cells = [cell.strip() for cell in row]
             if any(cells):
-                yield line, cells
-            line = reader.line_num + 1
+                yield first, cells
+            first = 0
     except csv.Error as error:
-        msg = f"line {line}: {error}"
+        msg = f"line {first}: {error}"
         raise csv.Error(msg) from None
 
 
@@ -216,7 +285,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _decoded(said: str, raw: bytes) -> tuple[str, str]:
-    """The text and its encoding: by its mark, else UTF-8, else UTF-16 where every other byte is 0, else Latin-1."""
+    """The text and its encoding: by its mark, UTF-16 where every other byte is 0, else UTF-8, Windows-1252, Latin-1."""
     if raw[:2] == b"\x1f\x8b":
         raw = _unpacked(said, raw)
     if raw[:4] == b"PK\x03\x04":
@@ -226,16 +295,20 @@ def _decoded(said: str, raw: bytes) -> tuple[str, str]:
     for encoding, zeros in (("utf-16-le", raw[1:4096:2]), ("utf-16-be", raw[0:4096:2])):
         if not encodings and zeros and zeros.count(0) > len(zeros) / 2:
             encodings = [encoding]
-    for encoding in encodings or ("utf-8", "latin-1"):
+    for encoding in encodings or ("utf-8", "cp1252", "latin-1"):
         try:
-            text = raw.decode(encoding)
+            text = raw.decode(encoding).rstrip("\x1a")  # the end of a file of DOS
         except UnicodeDecodeError:
             continue
-        if _CONTROL.search(text):
-            break
-        return text, encoding
-    msg = f"{said} cannot be read: no text in UTF-8, UTF-16 or Latin-1; allowed: columns of numbers, also as .gz"
-    raise _checks.InputError(msg)
+        control = _CONTROL.search(text)
+        if not control:
+            return text, encoding
+        line = 1 + len(re.findall(r"\r\n|\r|\n", text[: control.start()]))
+        msg = f"{said} cannot be read: line {line} has the control character {control.group()!r}; "
+        break
+    else:
+        msg = f"{said} cannot be read: no text in UTF-8, UTF-16 or Latin-1; "
+    raise _checks.InputError(msg + "allowed: columns of numbers, also as .gz")
 
 
 def _unpacked(said: str, raw: bytes) -> bytes:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Complex, Float, Int
 
 from lfp import _checks
 from lfp._files import write_whole
+from lfp.domains.circle import Circle
 from lfp.domains.domain import Domain
 from lfp.numerics.fourier import analysis, harmonics, is_full_period_grid
 
@@ -163,11 +164,25 @@ def problem(
     if len(t) and np.ptp(t) > domain.period * (1 + 1e-9):
         msg = f"x from {t.min():.6g} to {t.max():.6g} is beyond one period of the {domain.name}; allowed: "
         raise _checks.InputError(msg + domain.expected)
+    t = one_turn(domain, t)
     order = np.argsort(t)
     points = merge(t[order, None], y[order])
     merged = Problem(domain, points.x[:, 0], np.asarray(points.y), _modes(modes), points.weights, name)
     merged.coefficients()  # refuses modes that the points do not resolve
     return merged
+
+
+def one_turn(domain: Domain, t: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Angles of which those one turn beyond the first are the first: on a circle 0 and 360 degrees are one place.
+
+    Example:
+        >>> from lfp import Circle
+        >>> one_turn(Circle(period=360.0), np.array([0.0, 90.0, 360.0])).tolist()
+        [0.0, 90.0, 0.0]
+    """
+    if not isinstance(domain, Circle) or not len(t):
+        return t
+    return np.where(t - t.min() > domain.period * (1 - 1e-9), t.min(), t)
 
 
 def carrying_modes(problem: Problem, share: float = 0.95) -> tuple[Int[np.ndarray, " k"], float]:

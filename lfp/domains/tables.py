@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lfp import _checks
-from lfp.domains.delimited import MISSING, NUMBERS, Delimited, read_text, short
+from lfp.domains.delimited import ALONE, NUMBERS, THOUSANDS, Delimited, is_missing, read_text, short
 
 LARGEST_TABLE, LARGEST = 10**7, 1e100
 _COORDINATE = re.compile(r"x_?\d*|t", re.IGNORECASE)
@@ -26,6 +27,7 @@ class Table(NamedTuple):
         names: of the columns, as the header has them; None without a header.
         path: where it was read.
         target: the column of the target; None where there is none, as in a single column.
+        places: of the columns in the file, the first being 1; empty where they are all.
         remarks: what was left out, and what the file leaves open; one line at most.
     """
 
@@ -33,12 +35,28 @@ class Table(NamedTuple):
     names: tuple[str, ...] | None
     path: str
     target: int | None
+    places: tuple[int, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property
     def coordinates(self) -> Float[np.ndarray, "n d"]:
         """All columns but the target."""
         return self.values if self.target is None else np.delete(self.values, self.target, axis=1)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the coordinates: what errors call them."""
+        return tuple(self.column(i) for i in range(self.values.shape[1]) if i != self.target)
+
+    @property
+    def coordinate_names(self) -> tuple[str, ...] | None:
+        """Of all columns but the target; None where one has none."""
+        names = tuple(name for i, name in enumerate(self.names or ("",)) if i != self.target)
+        return names if all(names) else None
+
+    def column(self, i: int) -> str:
+        """Number in the file, and name, of a column."""
+        return _called(self.places[i] if self.places else i + 1, self.names[i] if self.names else "")
 
     def with_target(self) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
         """Coordinates and target.
@@ -48,8 +66,11 @@ class Table(NamedTuple):
         """
         if self.target is None or self.values.shape[1] < 2:
             what = f"columns {','.join(self.names)}" if self.names else f"{self.values.shape[1]} column"
+            if self.names and len(self.names) > 1:
+                what += f", the last of which, {self.names[-1]}, is taken for a coordinate"
             what = "; ".join([what, *self.remarks])
-            msg = f"data={self.path!r} has {what}; allowed: coordinates and a target, in the column y or the last one"
+            msg = f"data={self.path!r} has {what}; allowed: coordinates and a target, in the column y or the last one, "
+            msg += "or named by target"
             raise _checks.InputError(msg)
         return self.coordinates, self.values[:, self.target]
 
@@ -78,6 +99,8 @@ class _Column(NamedTuple):
     """NaN where a cell is missing or a word."""
     word: int | None
     """The first row with a word."""
+    whole: bool = False
+    """Whether every cell is a whole number."""
 
     @property
     def numeric(self) -> bool:
@@ -88,26 +111,27 @@ def read_csv(
     path: str | Path,
     name: str = "data",
     *,
-    columns: str | None = None,
+    columns: str | Sequence[str] | None = None,
     target: str | None = None,
     missing: Literal["refuse", "drop"] = "refuse",
 ) -> Table:
     r"""Numbers of a text in columns: separator, decimal sign, encoding and header are found (`delimited`).
 
-    Its first row is a header where no cell of it is a number. Columns without numbers are left out, and so is
-    the first other one where it counts the rows and is called so (no name, index, id, no, nr). Gaps count in the
-    columns that are used.
+    Its first row is a header where no cell of it begins like a number or stands for a missing value. Columns without
+    numbers are left out, and so is the first other one where it counts the rows and is called so (no name, index, id,
+    no, nr). Gaps count in the columns that are used.
 
     Args:
         path: of the file; it may be packed by gzip.
         name: what errors call it.
-        columns: names of the coordinates between commas, without a header their numbers from 1; None: all but the
-            target.
+        columns: names of the coordinates, a sequence or between commas, without a header their numbers from 1; None:
+            all but the target.
         target: name of the target; None: the column y, else the last one; empty: none.
         missing: whether rows with gaps are refused or dropped.
 
     Raises:
-        InputError: a file that cannot be read, rows of unequal length, words among numbers, gaps, unknown columns.
+        InputError: a file that cannot be read, rows of unequal length, words among numbers, gaps, unknown columns,
+            a column in which a sign between thousands and a decimal sign look alike.
 
     Example:
         >>> import tempfile, pathlib
@@ -117,13 +141,11 @@ def read_csv(
         ([1.0, 3.0], ('x', 'y'))
     """
     text = read_text(path, name)
-    found = _columns(text)
+    found, comments = _columns(text)
     chosen, aim = _chosen(text, found, columns, target)
-    remarks = _remarks(text, found, chosen, columns)
+    remarks = _remarks(text, found, chosen, columns, comments)
     for i in chosen:
-        word = found[i].word
-        if word is not None:
-            _refuse_cell(text, found, word, i, "no number")
+        _refuse_word(text, found[i].word, i)
     values = np.stack([found[i].values for i in chosen], axis=1)
     gaps = np.isnan(values)
     whole = np.logical_not(gaps.any(axis=1))
@@ -131,31 +153,34 @@ def read_csv(
         said = f"{len(values) - whole.sum()} of {len(values)} rows have gaps"
         if missing == "refuse" or not whole.any():
             row = int(np.argmin(whole))
-            more = " (or --missing drop)" if whole.any() else ""
-            _refuse_cell(text, found, row, chosen[int(np.argmax(gaps[row]))], f"missing, and {said}", more)
+            more = " (or missing='drop')" if whole.any() else ""
+            _refuse_cell(text, row, chosen[int(np.argmax(gaps[row]))], f"missing, and {said}", more)
         remarks.append(f"{said} and are dropped")
     far = np.argwhere(np.abs(values) > LARGEST)
     if len(far):
         row, i = map(int, far[0])
-        _refuse_cell(text, found, row, chosen[i], f"not finite or beyond {LARGEST:g}, whose square is no number")
-    names = tuple(found[i].label for i in chosen) if text.names else None
+        _refuse_cell(text, row, chosen[i], f"not finite or beyond {LARGEST:g}, whose square is no number")
+    for i in chosen:
+        _refuse_thousands(text, found[i], i)
+    names = tuple(text.names[i] for i in chosen) if text.names else None
+    places = tuple(i + 1 for i in chosen)
     remark = (f"{Path(path).name}: {'; '.join(remarks)}",) if remarks else ()
-    return Table(values[whole], names, str(path), None if aim is None else chosen.index(aim), remark)
+    return Table(values[whole], names, str(path), None if aim is None else chosen.index(aim), places, remark)
 
 
-def _columns(text: Delimited) -> list[_Column]:
-    """Every column of the file, in numbers."""
+def _columns(text: Delimited) -> tuple[list[_Column], int]:
+    """Every column of the file, in numbers, and the number of comments between the rows."""
     import pandas
 
     exact = tuple(map(int, pandas.__version__.split(".")[:2])) >= (3, 1)
     options: dict[str, Any] = {} if exact else {"float_precision": "round_trip"}
-    body = text.body
+    body, comments, separator = text.body, 0, r"\s+" if text.separator == " " else text.separator
+    if not text.plain:
+        (body, comments), separator = text.plainly(), ALONE
     try:
-        if '"' in body:
-            text.refuse_ragged()  # pandas reads `"1"2` as 12
         frame = pandas.read_csv(
             io.BytesIO(body.encode()),
-            sep=r"\s+" if text.separator == " " else text.separator,
+            sep=separator,
             decimal=text.decimal,
             header=None,
             keep_default_na=False,
@@ -165,23 +190,22 @@ def _columns(text: Delimited) -> list[_Column]:
             **options,
         )
     except (pandas.errors.ParserError, pandas.errors.EmptyDataError) as error:
-        text.refuse_ragged()
+        text.plainly()
         msg = f"{text.said} cannot be read: {str(error).strip()}; allowed: columns of numbers; read as {text}"
         raise _checks.InputError(msg) from None
     if frame.shape[1] != text.width or frame.isna().to_numpy().any():  # where a row is too short, there are gaps too
-        text.refuse_ragged()
-        frame = frame.dropna(how="all")
+        text.plainly()
     if len(frame) > LARGEST_TABLE:
         msg = f"{text.said} has {len(frame)} rows; allowed: at most {LARGEST_TABLE}"
         raise _checks.InputError(msg)
     names = text.names or ("",) * text.width
-    return [_column(name or str(i + 1), frame[i], text.decimal) for i, name in enumerate(names)]
+    return [_column(name or str(i + 1), frame[i], text.decimal) for i, name in enumerate(names)], comments
 
 
 def _column(label: str, series: Any, decimal: str) -> _Column:
     """What pandas took for numbers, or every cell on its own."""
     if series.dtype.kind in "iuf":
-        return _Column(label, series.to_numpy(np.float64), None)
+        return _Column(label, series.to_numpy(np.float64), None, series.dtype.kind != "f")
     number, word = NUMBERS[decimal], None
     values = np.full(len(series), np.nan)
     for i, cell in enumerate(series.tolist()):
@@ -189,7 +213,7 @@ def _column(label: str, series: Any, decimal: str) -> _Column:
             cell = cell.strip()
             if number.fullmatch(cell):
                 values[i] = float(cell.replace(",", "."))
-            elif cell.lower() not in MISSING and word is None:
+            elif not is_missing(cell) and word is None:
                 word = i
         elif isinstance(cell, bool):
             word = i if word is None else word
@@ -199,13 +223,14 @@ def _column(label: str, series: Any, decimal: str) -> _Column:
 
 
 def _chosen(
-    text: Delimited, found: list[_Column], columns: str | None, target: str | None
+    text: Delimited, found: list[_Column], columns: str | Sequence[str] | None, target: str | None
 ) -> tuple[list[int], int | None]:
     """The columns that are used, the target among them, and which of them it is."""
     numeric = [i for i, column in enumerate(found) if column.numeric]
     aim = _named(text, found, "target", target) if target else None
     if columns is not None:
-        chosen = [_named(text, found, "columns", name.strip()) for name in columns.split(",")]
+        wanted = [name.strip() for name in columns.split(",")] if isinstance(columns, str) else columns
+        chosen = [_named(text, found, "columns", name) for name in wanted]
         if len(set(chosen)) < len(chosen) or aim in chosen:
             msg = f"columns={columns!r} with target={target!r} name a column twice; allowed: each once"
             raise _checks.InputError(msg)
@@ -219,7 +244,7 @@ def _chosen(
     used = chosen if aim is None or aim in chosen else [*chosen, aim]
     for i in used:
         if not found[i].numeric:
-            _refuse_cell(text, found, 0, i, "no number, as none of its column is")
+            _refuse_cell(text, 0, i, "no number, as none of its column is")
     return used, aim
 
 
@@ -240,31 +265,67 @@ def _named(text: Delimited, found: list[_Column], option: str, name: str) -> int
     return place
 
 
-def _remarks(text: Delimited, found: list[_Column], chosen: list[int], columns: str | None) -> list[str]:
+def _remarks(text: Delimited, found: list[_Column], chosen: list[int], columns: Any, comments: int) -> list[str]:
     """What a reader should know: how the file was read, where it may be read otherwise; what was left out unasked."""
-    remarks = []
-    if text.decimal == ",":
-        remarks.append(str(text))
-    if text.rival:
-        remarks.append("commas separate columns; of decimal commas a header or semicolons would say so")
-    if text.encoding == "latin-1":
-        remarks.append("not in UTF-8, read as Latin-1")
+    remarks = [str(text)] if text.decimal == "," else []
+    remarks += text.remarks
+    if text.encoding in ("cp1252", "latin-1"):
+        remarks.append(f"not in UTF-8, read as {'Windows-1252' if text.encoding == 'cp1252' else 'Latin-1'}")
+    if comments:
+        said = "1 line between the rows begins" if comments == 1 else f"{comments} lines between the rows begin"
+        remarks.append(f"{said} with # and {'is' if comments == 1 else 'are'} left out")
     for i, column in enumerate(found):
         empty = not column.numeric and column.word is None and not (text.names and text.names[i])
         if columns is None and i not in chosen and not empty:
             why = "counts the rows" if column.numeric else "has no numbers"
-            remarks.append(f"column {_place(text, found, i)} {why} and is left out")
+            remarks.append(f"column {_place(text, i)} {why} and is left out")
     return remarks
 
 
-def _place(text: Delimited, found: list[_Column], column: int) -> str:
+def _place(text: Delimited, column: int) -> str:
+    return _called(column + 1, text.names[column] if text.names else "")
+
+
+def _called(number: int, name: str) -> str:
     """Number and name of a column."""
-    return f"{column + 1} ({found[column].label})" if text.names and text.names[column] else f"{column + 1}"
+    return f"{number} ({name})" if name else f"{number}"
 
 
-def _refuse_cell(text: Delimited, found: list[_Column], row: int, column: int, why: str, more: str = "") -> None:
+def _refuse_word(text: Delimited, row: int | None, column: int) -> None:
+    """Refuse a column with words among its numbers, the first of them in this row."""
+    if row is None:
+        return
+    _, cells = text.row(row)
+    why = "no number"
+    if any(thousands.fullmatch(cells[column]) for thousands in THOUSANDS.values()):
+        why = "no number with a sign between its thousands"
+    elif row == 0 and not text.names:
+        why = "no number, and no name of a header: these begin like no number and stand for no missing value"
+    _refuse_cell(text, row, column, why)
+
+
+def _refuse_thousands(text: Delimited, numbers: _Column, column: int) -> None:
+    """Refuse a column with cells such as 1.234, all with three digits behind the sign, and others such as 987."""
+    values = 1e3 * numbers.values[~np.isnan(numbers.values)]
+    if numbers.whole or np.any(np.abs(values - np.rint(values)) > 1e-9 * np.abs(values)):
+        return
+    signed, small = None, False
+    for row, (_, cells) in enumerate(text.rows()):
+        cell = cells[column]
+        if text.decimal in cell and not is_missing(cell):
+            if not THOUSANDS[text.decimal].fullmatch(cell):
+                return
+            signed = row if signed is None else signed
+        small = small or (cell.lstrip("+-").isdigit() and len(cell.lstrip("+-")) <= 3)
+    if signed is not None and small:
+        cell = text.row(signed)[1][column]
+        why = f"{cell.replace(',', '.')} or {cell.replace(text.decimal, '')}: others have no sign"
+        _refuse_cell(text, signed, column, why, " without a sign between thousands, or all with decimals")
+
+
+def _refuse_cell(text: Delimited, row: int, column: int, why: str, more: str = "") -> None:
     """Refuse a cell by its line, its column and what stands there."""
     line, cells = text.row(row)
-    msg = f"{text.said} line {line}, column {_place(text, found, column)}: {short(cells[column])} is {why}; "
+    msg = f"{text.said} line {line}, column {_place(text, column)}: {short(cells[column])} is {why}; "
     msg += f"allowed: numbers{more}; read as {text}"
     raise _checks.InputError(msg)

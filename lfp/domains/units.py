@@ -1,5 +1,6 @@
 """Units of a user and those of a run: values less a mean, over a scale."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,12 @@ class Units(NamedTuple):
 
 
 def units_of(
-    name: str, values: Float[np.ndarray, "*shape"], *, center: bool = False, standardize: bool = False
+    name: str,
+    values: Float[np.ndarray, "*shape"],
+    *,
+    center: bool = False,
+    standardize: bool = False,
+    columns: Sequence[str] = (),
 ) -> Units:
     """The units in which values have mean 0 (`center`), and variance 1 as well (`standardize`), along the first axis.
 
@@ -42,6 +48,7 @@ def units_of(
         values: one a row.
         center: take the mean off.
         standardize: take the mean off and divide by the standard deviation.
+        columns: what errors call those of the values; without them their numbers from 1.
 
     Raises:
         InputError: values that are all the same, in a column, to be standardized.
@@ -57,8 +64,9 @@ def units_of(
     if not standardize:
         return Units(shift, np.ones_like(shift))
     scale = values.std(axis=0)
-    if np.any(scale <= 1e-12 * np.abs(values).max(axis=0)):
-        column = f" in column {int(np.argmin(scale)) + 1} of the coordinates" if values.ndim > 1 else ""
-        msg = f"{name} is {values[0].ravel()[np.argmin(scale)]:.6g} everywhere{column}; allowed: values that differ, "
+    same = np.flatnonzero(scale <= 1e-12 * np.abs(values).max(axis=0))
+    if len(same):
+        column = f" in column {columns[same[0]] if columns else same[0] + 1}" if values.ndim > 1 else ""
+        msg = f"{name} is {values[0].ravel()[same[0]]:.6g} everywhere{column}; allowed: values that differ, "
         raise _checks.InputError(msg + "or without --standardize")
     return Units(shift, scale)

@@ -45,7 +45,7 @@ def test_folder_holds_what_evolve_gives(data, tmp_path, capsys):
     assert {"method", "products", "error_estimate", "fp_norm", "seconds", "schema"} <= set(result)
     assert result["method"] == "exact, dense"
     settings, times = Solve(data=data), np.array([0, 1, 10, np.inf])
-    x, y = read_data(settings)
+    x, y = read_data(settings).with_target()
     expected = evolve(build_operator(settings, 1), Points(x, y), times)
     with xr.open_dataset(out / "curves.nc", engine="h5netcdf") as curves:
         assert curves.residual.dims == ("time", "sample")
@@ -62,7 +62,7 @@ def test_image_is_the_right_way_up(tmp_path):
     pixels = np.zeros((8, 8), np.uint8)
     pixels[0, -1] = 255  # the right upper corner
     Image.fromarray(pixels).save(tmp_path / "dot.png")
-    x, y = read_data(Solve(image=str(tmp_path / "dot.png"), size=8))
+    x, y = read_data(Solve(image=str(tmp_path / "dot.png"), size=8)).with_target()
     np.testing.assert_allclose(x[np.argmax(y)], [0.875, 0.875])
     out = tmp_path / "run"
     assert main(["solve", "--image", "china", "--size", "16", "--method", "krylov", "--out", str(out)]) == 0

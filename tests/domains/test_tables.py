@@ -51,6 +51,14 @@ FILES = {
     "row names of R": '"x" "y"\n"1" 0.5 1\n"2" 1 0.5\n"3" -2000.25 3e-4\n',
     "text": 'place,x,y,note\n"Rome, Italy",0.5,1,\nBonn,1,0.5,"two\nlines"\nOslo,-2000.25,3e-4,x\n',
     "dates": "x;y;day\n0,5;1;2020-01-01\n1;0,5;2020-01-02\n-2000,25;3e-4;2020-01-03\n",
+    "Windows": "Länge;€\n0,5;1\n1;0,5\n-2000,25;3e-4\n\x1a".encode("cp1252"),
+    "separators at the end of rows": "x,y\n0.5,1,\n1,0.5,\n-2000.25,3e-4,\n",
+    "Excel's separator": "sep=;\nx;y\n0,5;1\n1;0,5\n-2000,25;3e-4\n",
+    "names of numpy": "# made today\n# x y\n0.5 1\n1 0.5\n-2000.25 3e-4\n",
+    "a quoted blank row": 'x,y\n0.5,1\n" "," "\n1,0.5\n-2000.25,3e-4\n',
+    "a sign of comments within quotes": 'note,x,y\n"a\n# b",0.5,1\nc,1,0.5\nd,-2000.25,3e-4\n',
+    "quoted, not a comment": 'note,x,y\n"# b",0.5,1\nc,1,0.5\nd,-2000.25,3e-4\n',
+    "a number sign for a name": "#,x,y\n1,0.5,1\n2,1,0.5\n3,-2000.25,3e-4\n",
     "an empty column": "x,y,\n0.5,1,\n1,0.5,\n-2000.25,3e-4,\n",
 }
 
@@ -69,7 +77,7 @@ def test_what_is_written_is_read(read, kind):
         ("x,y\n1,5\n2,5\n", [[1, 5], [2, 5]], None),
         ("x\n1,5\n2,5\n", [[1.5], [2.5]], "one column, decimal commas"),
         ("1,5;2,5\n", [[1.5, 2.5]], "separated by semicolons, decimal commas"),
-        ("1;2\n1,000;3\n", [[1, 2], [1, 3]], "decimal commas"),
+        ("1;2\n1,0;3\n", [[1, 2], [1, 3]], "decimal commas"),
         ("1,5 2,5\n3,5 4,5\n", [[1.5, 2.5], [3.5, 4.5]], "separated by spaces, decimal commas"),
         ("1, 5\n2, 5\n", [[1, 5], [2, 5]], "commas separate columns"),
         ("1.5,2\n2.5,3\n", [[1.5, 2], [2.5, 3]], None),
@@ -99,7 +107,7 @@ def test_a_decimal_comma_after_the_sample(read):
         ("", "nothing in it"),
         ("not a table\n", "no numbers, its first line is 'not a table'"),
         ("x,y\n1,2\n3,oops\n", r"line 3, column 2 \(y\): 'oops' is no number"),
-        ("x,y\n1,2\n3,nan\n", r"line 3, column 2 \(y\): 'nan' is missing, and 1 of 2 rows have gaps; .*--missing drop"),
+        ("x,y\n1,2\n3,nan\n", r"line 3, column 2 \(y\): 'nan' is missing, and 1 of 2 rows have gaps; .*missing='drop'"),
         ("x,y\n1,inf\n3,1\n", "line 2, column 2 .*'inf' is not finite"),
         ("x,y\n1,1e999\n3,1\n", "line 2, column 2 .*'1e999' is not finite"),
         ("x,y\n1,1e150\n3,1\n", "beyond 1e.100"),
@@ -113,6 +121,29 @@ def test_a_decimal_comma_after_the_sample(read):
         ('x,y\n1,2\n3,"4"5\n', "line 3: ',' expected after"),
         ("x,y,y\n1,2,3\n", "has columns x,y,y; allowed: one called y"),
         ("place,y\nRome,1\nBonn,2\n", r"columns y; table.csv: column 1 \(place\) has no numbers and is left out"),
+        ("x;y\n1;987\n2;1.234\n3;12.345", r"line 3, column 2 \(y\): '1.234' is 1.234 or 1234"),
+        ("1;2\n1,000;3\n", "line 2, column 1: '1,000' is 1.000 or 1000"),
+        ('x,y\n1,987\n2,"1,234"\n3,"2,345"', r"line 3, column 2 \(y\): '1,234' is 1.234 or 1234"),
+        ("x\ty\n1\t1,234\n2\t987\n", r"line 2, column 2 \(y\): '1,234' is 1.234 or 1234"),
+        ('x,y\n0.5,"1,234"\n1.5,"2,345"\n2.5,987', r"line 2, column 2 \(y\): '1,234' is no number with a sign between"),
+        ("x;y\n1;1.234.567\n2;3\n", "'1.234.567' is no number with a sign between its thousands"),
+        ("10%,20%\n0,0\n1,1\n", "line 1, column 1: '10%' is no number, and no name of a header"),
+        ("1.5;2.5\n1,5;2,5\n3,5;1,5\n", "line 1, column 1: '1.5' is no number"),
+        ("\u22125,\u22122\n1,2\n3,4\n", "line 1, column 1: '\u22125' is no number"),
+        ("1 000;2 000\n900;2,5", "line 1, column 1: '1 000' is no number"),
+        ("Rome,NA,NA\nBonn,1,2\n", "line 1, column 2: 'NA' is missing, and 1 of 2 rows"),
+        ("?,bad\n1,2\n", "line 1, column 2: 'bad' is no number"),
+        ("x,1960\n1,2\n3,4\n", "line 1, column 1: 'x' is no number, and no name of a header"),
+        ("x,y\n1,2\n#N/A,3\n4,5\n", "line 3, column 1 .*'#N/A' is missing"),
+        ("x,y\n#DIV/0!,3\n4,5\n", "line 2, column 1 .*'#DIV/0!' is missing"),
+        ("x,y\n1,<NA>\n4,5\n", "line 2, column 2 .*'<NA>' is missing"),
+        ('x,y\n1,2\n" "," "\n3,oops', r"line 4, column 2 \(y\): 'oops'"),
+        ("x y\n1\u00a0234 5\n2 6\n", r"line 2, column 1 \(x\): '1\\xa0234' is no number"),
+        ("x,y\n1,2\n\u00a0,\u00a0\n3,oops", r"line 4, column 2 \(y\): 'oops'"),
+        ("value,t\n1,2\n2,3\n", "the last of which, t, is taken for a coordinate; .* or named by target"),
+        ("My title\nx,y\n1,2\n3,4\n", "1 name in its header and 2 cells .*; line 1 may be a title"),
+        ("Of 2020\nx,y\n1,2\n3,4\n", "line 1 may be a title"),
+        ("x,y\r\n1,2\r\n3,\x014\r\n", r"line 3 has the control character '\\x01'"),
         (gzip.compress(b"x,y\n1,2\n")[:-9], "damaged gzip"),
         (b"PK\x03\x04 and so on", "a spreadsheet or a zip archive"),
     ],
@@ -121,6 +152,37 @@ def test_what_cannot_be_read_is_named(read, content, message):
     """The separator that was found, the line as an editor counts it, the column and the cell."""
     with pytest.raises(InputError, match=message):
         read(content).with_target()
+
+
+@pytest.mark.parametrize(
+    ("content", "y"),
+    [
+        ("x;y\n1;1.234\n2;2.345\n", [1.234, 2.345]),
+        ("x;y\n1;1,234\n2;2,345\n", [1.234, 2.345]),
+        ("x;y\n1;0.125\n2;1\n3;1.125\n", [0.125, 1, 1.125]),
+        ("x;y\n1;1.250\n2;1\n3;1.5\n", [1.25, 1, 1.5]),
+        ("x;y\n1;1.234\n2;1000\n3;\n", [1.234, 1000]),
+    ],
+)
+def test_three_digits_that_are_decimals(read, content, y):
+    """Where every cell has them, one begins with 0, another has fewer, or no whole number is below 1000."""
+    assert read(content, missing="drop").with_target()[1].tolist() == y
+
+
+def test_comments_and_names_are_said(read):
+    """Of a comment that gives the names, of those between the rows; a row without a name keeps none."""
+    assert read("# x y\n1 2\n3 4\n").remarks == ("table.csv: names from the comment above the rows: x,y",)
+    assert read("# x,y\nu,v\n1,2\n3,4\n").names == ("u", "v")
+    assert read("# at 3 K\n1,2\n3,4\n").names is None
+    assert read("u,v\n1,2\n# a\n3,4\n#b\n").remarks == (
+        "table.csv: 2 lines between the rows begin with # and are left out",
+    )
+    table = read(",y\n0,3\n1,5\n")
+    assert (table.names, table.columns, table.coordinate_names) == (("", "y"), ("1",), None)
+    table = read("id,a,temp\n1,5,6\n2,7,8\n")
+    assert (table.names, table.columns, table.column(1)) == (("a", "temp"), ("2 (a)",), "3 (temp)")
+    assert read("x,Na\n1,2\n3,4\n").names == ("x", "Na")
+    assert read(b"x;\x80\n1;2\n").remarks == ("table.csv: not in UTF-8, read as Windows-1252",)
 
 
 @pytest.mark.parametrize("cell", ["", "NA", "-", "null", "2020_11", "0x1", "\u0661", "True", "1 000"])
