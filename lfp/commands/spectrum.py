@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lfp import _checks, _files
@@ -84,7 +83,9 @@ def _compound(s: Spectrum, network: Network, dim: int, units: Units) -> Network:
         return network
     key = jax.random.fold_in(jax.random.key(s.seed or 0), 1)  # the points take the seed itself
     frequencies = Gaussian(s.fourier).sample(key, 64 if s.features is None else s.features, dim)
-    return FourierFeatures(network, frequencies * jnp.asarray(units.scale, frequencies.dtype))
+    return FourierFeatures(
+        network, frequencies * np.broadcast_to(units.scale, frequencies.shape).astype(frequencies.dtype)
+    )
 
 
 def run(s: Spectrum, out: str | Path, *, force: bool = False, say: Callable[[str], None] = print) -> dict[str, Any]:

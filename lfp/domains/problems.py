@@ -182,7 +182,7 @@ def one_turn(domain: Domain, t: Float[np.ndarray, " n"]) -> Float[np.ndarray, " 
     """
     if not isinstance(domain, Circle) or not len(t):
         return t
-    return np.where(t - t.min() > domain.period * (1 - 1e-9), t.min(), t)
+    return np.where(np.abs(t - t.min() - domain.period) <= 1e-9 * domain.period, t.min(), t)
 
 
 def carrying_modes(problem: Problem, share: float = 0.95) -> tuple[Int[np.ndarray, " k"], float]:

@@ -2,15 +2,16 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from lfp import Circle, problem
-from lfp.commands import overlay, solve
+from lfp import Circle, InputError, problem
+from lfp.commands import overlay, solve, spectrum, sweep
 from lfp.commands.cli import main
-from lfp.commands.options import Overlay, Solve
+from lfp.commands.options import Overlay, Solve, Spectrum
 from lfp.domains.units import Units
 from lfp.equation.solution import Solution
 from lfp.equation.solver import evolve
@@ -56,6 +57,22 @@ SHAPES = {
 }
 
 
+def wave(turns):
+    return np.sin(2 * np.pi * 2 * turns) + 0.3 * np.cos(2 * np.pi * 5 * turns)
+
+
+KNOWN_AT = (TURNS, wave)
+KNOWN = {
+    "years with decimal commas": (1900 + 2.5 * np.arange(32), lambda t: 100 + 3 * wave((t - 1900) / 80)),
+    "tabs, degrees": (360 * TURNS, lambda t: wave(t / 360)),
+    "hours": (24 * TURNS, lambda t: wave(t / 24)),
+    "a million rows": (None, lambda t: np.sin(2 * np.pi * t / 24)),
+    "thousands": (TURNS, lambda t: 5000 + 900 * wave(t)),
+    "gaps": (TURNS[:-1], wave),
+}
+"""The coordinates and the target as a function of them, in the units of the user, by the name of the shape."""
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_file_to_its_verdict(shape, tmp_path):
     """The verdict agrees with D_sup of the stored curves; results speak of the user's units."""
@@ -70,11 +87,15 @@ def test_a_file_to_its_verdict(shape, tmp_path):
         assert result["modes"][0]["frequency"] / int(modes.split(",")[0]) == pytest.approx(frequency)
     with xr.open_dataset(out / "curves.nc", engine="h5netcdf") as data:
         measured, predicted = (data[f"remaining_{kind}"].values @ [1, 1j] for kind in ("training", "theory"))
-        target, f = data.target.values, data.f_training.values
+        t, target, f = data.t.values, data.target.values, data.f_training.values
+    place, wave = KNOWN.get(shape, KNOWN_AT)
+    order = np.argsort(t)
+    if place is not None:
+        np.testing.assert_allclose(t[order], place, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(target[order], wave(t[order]), rtol=1e-5, atol=1e-5)
     d_sup = np.abs(measured.mean(axis=0) - predicted).max()
     assert result["verdict"] == ("holds" if d_sup <= 0.05 else "fails")
     if shape == "thousands":
-        np.testing.assert_allclose(target, 5000 + 900 * WAVE, rtol=1e-6)
         np.testing.assert_allclose(f[:, 0], 5000 + 0 * f[:, 0], atol=900 * 0.2)  # at the start the network is 0
 
 
@@ -200,6 +221,105 @@ def test_solve_speaks_of_the_units_of_the_user(tmp_path):
         np.testing.assert_allclose(curves.x_test, x[:3] + np.array([2, 1]), rtol=1e-12)
         np.testing.assert_allclose(curves.h, y.mean() + y.std() * np.asarray(expected.at(at)), rtol=1e-8)
         np.testing.assert_allclose(curves.residual, y.std() * np.asarray(expected.residual), atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("header", "test", "x", "x_test", "options"),
+    [
+        ("x1,x2,y", "x2,x1\n5,6\n7,8\n", (0, 1), [[6, 5], [8, 7]], []),
+        ("speed,p,q", "speed,p,q\n4,5,6\n7,8,9\n", (1, 2), [[5, 6], [8, 9]], ["--target", "speed"]),
+        ("p,q,temp", "p,q\n5,6\n7,8\n", (0, 1), [[5, 6], [7, 8]], []),
+        ("p,q,temp", "5,6\n7,8\n", (0, 1), [[5, 6], [7, 8]], []),
+        ("1,2,3", "5,6\n7,8\n", (0, 1), [[5, 6], [7, 8]], []),
+        ("1,2,3", "5,6,7\n7,8,9\n", (0, 2), [[5, 7], [7, 9]], ["--columns", "1,3", "--target", "2"]),
+    ],
+)
+def test_other_points_are_read_by_the_names_of_the_coordinates(header, test, x, x_test, options, tmp_path):
+    """In any order; the target is not read; without a header by their number."""
+    (tmp_path / "table.csv").write_text(content := table(header, *np.random.default_rng(0).uniform(size=(3, 6))))
+    (tmp_path / "test.csv").write_text(test)
+    words = dict(zip([option.removeprefix("--") for option in options[::2]], options[1::2], strict=True))
+    task = solve.build(Solve(data=tmp_path / "table.csv", test=tmp_path / "test.csv", times="1", **words), print)
+    assert task.test.tolist() == x_test
+    rows = np.array([line.split(",") for line in content.splitlines()[header != "1,2,3" :]], float)
+    assert task.data.x.tolist() == rows[:, x].tolist()
+
+
+def test_bad_files_of_other_points(tmp_path, capsys):
+    """A name that is not there is refused with the nearest one; gaps as in --data, and what is left out is said."""
+    (tmp_path / "table.csv").write_text(table("speed,dir,y", *RANDOM[:, :2].T, RANDOM[:, 0]))
+    settings = Solve(data=tmp_path / "table.csv", test=tmp_path / "test.csv", times="1")
+    (tmp_path / "test.csv").write_text("sped,dir\n1,2\n")
+    with pytest.raises(InputError, match=r"columns='speed' is unknown \(did you mean 'sped'"):
+        solve.build(settings, print)
+    (tmp_path / "test.csv").write_text("1,2,3\n")
+    with pytest.raises(InputError, match=r"test=.* has 3 columns; allowed: 2"):
+        solve.build(settings, print)
+    (tmp_path / "test.csv").write_text("speed,dir\n1,2\nNA,3\n")
+    with pytest.raises(InputError, match=r"line 3, column 1 .* is missing"):
+        solve.build(settings, print)
+    task = solve.build(replace(settings, missing="drop"), print)
+    assert task.test.tolist() == [[1, 2]]
+    assert "test.csv: 1 of 2 rows have gaps and are dropped" in capsys.readouterr().out
+
+
+def test_the_column_that_is_constant_is_named(tmp_path):
+    """Of the file and by its name: the smallest deviation need not be the one that is too small."""
+    (tmp_path / "table.csv").write_text(table("id,a,b,y", [1, 2, 3], [1e-9, 2e-9, 3e-9], [1e6] * 3, [1, 2, 3]))
+    with pytest.raises(InputError, match=r"x is 1e\+06 everywhere in column 3 \(b\); allowed"):
+        solve.build(Solve(data=tmp_path / "table.csv", standardize=True), print)
+
+
+def test_the_ends_of_a_turn_are_one_place(tmp_path, capsys):
+    """0 and 360 degrees are merged with weights, and said."""
+    degrees = np.linspace(0, 360, 33)
+    data, _ = problem_of(tmp_path, table("a,f", degrees, np.arange(33)), period=360.0, modes="1")
+    assert data.t.tolist() == degrees[:-1].tolist()
+    assert data.y[0] == 16
+    np.testing.assert_allclose(data.weights, np.where(data.t == 0, 2 / 33, 1 / 33))
+    assert "1 repeated x merged with weights" in capsys.readouterr().out
+    radians = problem(Circle(), np.append(2 * np.pi * TURNS, 2 * np.pi), np.arange(33.0), [1])
+    np.testing.assert_allclose(radians.y, data.y)
+    data, _ = problem_of(tmp_path, table("x,f", degrees, np.arange(33)), modes="1")
+    assert len(data.t) == 33
+
+
+def test_the_target_that_is_left_out_is_named(tmp_path, capsys):
+    """By its number in the file, behind an index that is left out too."""
+    (tmp_path / "table.csv").write_text(table("id,a,b,temp", [1, 2, 3], [1, 2, 4], [3, 7, 6], [1, 2, 3]))
+    words = ["--domain", "euclidean", "--data", str(tmp_path / "table.csv"), "--modes", "2"]
+    assert main(["spectrum", *words, "--out", str(tmp_path / "run")]) == 0
+    assert "column 4 (temp) is the target and left out" in capsys.readouterr().err
+
+
+def test_fourier_features_of_standardized_points(tmp_path):
+    """Frequencies are those of the file: B x turns alike, whatever the units of the run; its units are stored."""
+    x = np.stack([500 * RANDOM[:, 0], 3 - 2 * RANDOM[:, 1]], axis=1)
+    (tmp_path / "table.csv").write_text(table("u,v", *x.T))
+    common = {"domain": "euclidean", "data": tmp_path / "table.csv", "columns": "u,v", "fourier": 0.1}
+    turns = []
+    for standardize in (False, True):
+        where, units, networks = spectrum.build(Spectrum(**common, standardize=standardize), print)
+        (network,) = networks.values()
+        phases = np.asarray(where.points) @ np.asarray(network.frequencies).T
+        turns.append(phases - phases[0])
+    np.testing.assert_allclose(turns[1], turns[0], atol=1e-9 * np.abs(turns[0]).max())
+    np.testing.assert_allclose(units.summary()["scale"], x.std(axis=0))
+
+
+def test_a_sweep_over_seeds_says_that_rows_differ(tmp_path):
+    """With --even they do not."""
+    (tmp_path / "table.csv").write_text(table("x,y", TURNS, WAVE))
+    said = []
+
+    def stop():
+        raise KeyboardInterrupt
+
+    for even in (False, True):
+        base = Overlay(data=tmp_path / "table.csv", subsample=16, even=even, modes="1")
+        with pytest.raises(KeyboardInterrupt):
+            sweep.run(base, ["seed=0,1"], tmp_path / f"{even}", say=said.append, settled=stop)
+    assert said == ["every seed draws its own 16 rows; --even takes the same ones"]
 
 
 class Gaussian(Solution):
