@@ -238,7 +238,7 @@ def _score(sample: list[list[str]], separator: str, decimal: str) -> float:
     words = [cell for cell in known if not NUMBERS[decimal].fullmatch(cell)]
     if len(words) == len(known) or (decimal == "," and _are_thousands(known)):
         return 0.0
-    clean = sum(not _SEVERAL.search(word) for word in words)
+    clean = sum(separator in word or not _SEVERAL.search(word) for word in words)  # quotes hold its own separator
     if separator == ALONE and clean < len(words):
         return 0.0
     return (count - misfit) / len(rows) * (len(known) - len(words) + _WORD * clean) / len(known)

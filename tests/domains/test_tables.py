@@ -335,7 +335,7 @@ def _drawn(rng):
     lines = [separator.join(_cell(c, w, separator, quoting) for c, w in zip(r, words, strict=True)) for r in shown]
     if header:
         lines.insert(0, separator.join(_cell(n, w, separator, quoting) for n, w in zip(names, texts, strict=True)))
-    for note in ("# a comment, with commas; 1,2", "", "   "):
+    for note in ("# a comment, with commas; 1,2", "", "   ", separator.join(['" "'] * len(words))):
         if rng.random() < 0.2:
             lines.insert(int(rng.integers(len(lines) + 1)), note)
     content = end.join(lines) + (end if rng.random() < 0.7 else "")
@@ -370,3 +370,22 @@ def test_a_table_that_was_written_is_read_back(read):
         if not _ambiguous(*kind):
             found = read(content).values
             assert found.tolist() == values.tolist(), (number, kind, content)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_thousands_and_spoilt_first_rows_are_refused(read, seed):
+    """Never a thousandth of the number, never a row less: of any separator, sign between thousands, and slip."""
+    rng = np.random.default_rng(seed)
+    separator, sign = str(rng.choice(list(SEPARATORS)[:5])), str(rng.choice([",", "."]))
+    values = [*rng.integers(1, 10 ** rng.integers(4, 8), size=int(rng.integers(2, 10))).tolist(), 987, 1234]
+    rng.shuffle(values)
+    cells = [f"{value:,}".replace(",", sign) for value in values]
+    cells = [f'"{cell}"' if separator == sign else cell for cell in cells]
+    others = [f"{x:.2f}" for x in rng.uniform(0, 9, len(values))] if rng.random() < 0.5 else range(len(values))
+    lines = [f"{x}{separator}{cell}" for x, cell in zip(others, cells, strict=True)]
+    with pytest.raises(InputError, match=r"is no number|or 1234|: others have no sign"):
+        read("\n".join([f"x{separator}y"] * bool(rng.random() < 0.5) + lines))
+    spoil = str(rng.choice(["{}%", "\u2212{}", "{}e", "{} m", "+-{}", "\u2013{}"]))
+    spoilt = [f'"{spoil.format(value)}"' for value in (1.5, 2)]
+    with pytest.raises(InputError, match=r"line 1, column 1: .* is no number"):
+        read("\n".join([separator.join(spoilt), *(f"{x}{separator}{x}" for x in range(5))]))
