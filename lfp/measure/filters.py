@@ -66,6 +66,28 @@ def _smooth(x: Array, values: Array, delta: Array) -> tuple[Array, Array]:
     return jax.lax.map(row, x, batch_size=max(1, min(len(x), CHUNK // len(x))))
 
 
+def gaps(x: Float[np.ndarray, "n d"]) -> float:
+    """Median distance from a point to its nearest neighbour elsewhere; infinite where all points are one.
+
+    Example:
+        >>> gaps(np.array([[0.0], [1.0], [2.0], [7.0]]))
+        1.0
+    """
+    points = jnp.asarray(_checks.finite("x", x) - x.mean(axis=0))
+    return float(np.median(np.asarray(_nearest(points))))
+
+
+@eqx.filter_jit
+def _nearest(x: Array) -> Array:
+    """The distance from every point to the nearest of the others."""
+
+    def row(point: Array) -> Array:
+        distance = jnp.sum((x - point[None, :]) ** 2, axis=1)
+        return jnp.sqrt(jnp.min(jnp.where(distance > 0, distance, jnp.inf)))
+
+    return jax.lax.map(row, x, batch_size=max(1, min(len(x), CHUNK // x.size)))
+
+
 def principal_direction(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
     """The unit vector along which centred points vary most; its largest entry is positive.
 
