@@ -77,6 +77,20 @@ def gaps(x: Float[np.ndarray, "n d"]) -> float:
     return float(np.median(np.asarray(_nearest(points))))
 
 
+def median_distance(x: Float[np.ndarray, "n d"]) -> float:
+    """Median distance between two points, of 1000 of them at most.
+
+    Example:
+        >>> median_distance(np.array([[0.0], [1.0], [3.0]]))
+        2.0
+    """
+    some = x[np.unique(np.linspace(0, len(x) - 1, 1000).astype(int))]
+    squares = np.sum((some - some.mean(axis=0)) ** 2, axis=1)
+    centred = some - some.mean(axis=0)
+    distance = np.maximum(squares[:, None] + squares - 2 * centred @ centred.T, 0.0)
+    return float(np.sqrt(np.median(distance[np.triu_indices(len(some), 1)])))
+
+
 @eqx.filter_jit
 def _nearest(x: Array) -> Array:
     """The distance from every point to the nearest of the others."""

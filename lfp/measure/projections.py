@@ -8,6 +8,7 @@ from jaxtyping import Float, Inexact, Int, Num, Shaped
 
 from lfp import _checks
 from lfp.domains.harmonics import Graded, functions_up_to, harmonics_of_degree, resolved_degree
+from lfp.domains.problems import Problem
 from lfp.measure.probes import Data, Probe
 from lfp.numerics.fourier import LARGEST_CONDITION
 
@@ -39,9 +40,9 @@ class Projection(Probe):
         """What the parts are called."""
         return self.called
 
-    def frequencies(self, problem: Data) -> Float[np.ndarray, " k"]:  # noqa: ARG002
-        """Of every part."""
-        return self.places
+    def frequencies(self, problem: Data) -> Float[np.ndarray, " k"]:
+        """Of every part; of a `Problem` in cycles per unit of its coordinate."""
+        return self.places * (problem.domain.length / problem.domain.period if isinstance(problem, Problem) else 1.0)
 
     def parts(self, problem: Data, values: Float[np.ndarray, "s n"]) -> Inexact[np.ndarray, "s k *c"]:
         """The matrix times the values."""
@@ -82,7 +83,7 @@ class DirectionProbe(Projection):
         >>> x = np.random.default_rng(0).uniform(-1, 1, (50, 3)) * [1.0, 4.0, 0.5]
         >>> probe = DirectionProbe(Points(x, x[:, 1]), [1, 2])
         >>> probe.called.tolist(), probe.places.round(2).tolist()
-        (['1 along p1', '2 along p1'], [0.13, 0.26])
+        (['p1: 1', 'p1: 2'], [0.13, 0.26])
     """
 
     name: ClassVar[str] = "direction"
@@ -107,7 +108,7 @@ class DirectionProbe(Projection):
         cosines, sines = fit[1:].reshape(directions, 2, top, n).swapaxes(0, 1)
         self.points, self.matrix = data.x, np.concatenate(((cosines - 1j * sines) / 2)[:, orders - 1])
         self.followed = np.tile(orders, directions)
-        self.called = np.array([f"{k} along p{i + 1}" for i in range(directions) for k in orders])
+        self.called = np.array([f"p{i + 1}: {k}" for i in range(directions) for k in orders])
         self.places = np.concatenate([orders / span for span in spans])
         self.measures = {"resolution": (min(seen) - 1) / 2, "condition": condition}
 
@@ -171,12 +172,21 @@ def principal_directions(
     _checks.integer("directions", count, 1)
     x, weights = _checks.finite("x", np.asarray(x, np.float64)), np.asarray(weights) / np.sum(weights)
     _, sizes, axes = np.linalg.svd(np.sqrt(weights)[:, None] * (x - weights @ x), full_matrices=False)
-    rank = int(np.sum(sizes > 1e-10 * max(sizes[0], np.finfo(float).tiny)))
+    rank = _rank(sizes)
     if count > rank:
         msg = f"directions={count} of {len(x)} points in R^{x.shape[1]}, which vary along {rank}; allowed: 1 to {rank}"
         raise _checks.InputError(msg)
     signs = np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1))
     return (axes * signs)[:count]
+
+
+def principal_rank(x: Float[np.ndarray, "n d"]) -> int:
+    """Number of directions along which points vary."""
+    return _rank(np.linalg.svd(x - x.mean(axis=0), compute_uv=False))
+
+
+def _rank(sizes: Float[np.ndarray, " k"]) -> int:
+    return int(np.sum(sizes > 1e-10 * max(sizes[0], np.finfo(float).tiny)))
 
 
 def _fit(
