@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # type checkers read it, and `__getattr__`, which imports a n
     from lfp.domains.circle import Circle as Circle
     from lfp.domains.domain import Domain as Domain, Zonal as Zonal
     from lfp.domains.euclidean import Euclidean as Euclidean
+    from lfp.domains.harmonics import sum_of_degrees as sum_of_degrees
     from lfp.domains.hypercube import Hypercube as Hypercube
     from lfp.domains.images import scan_line as scan_line
     from lfp.domains.line import Line as Line
@@ -40,6 +41,7 @@ if TYPE_CHECKING:  # type checkers read it, and `__getattr__`, which imports a n
         probe as probe,
         probe_functions as probe_functions,
     )
+    from lfp.measure.projections import DegreeProbe as DegreeProbe, DirectionProbe as DirectionProbe
     from lfp.measure.trajectory import Trajectory as Trajectory, log_steps as log_steps
     from lfp.networks.differentiated import Differentiated as Differentiated
     from lfp.networks.fourier_features import FourierFeatures as FourierFeatures
@@ -79,6 +81,7 @@ if TYPE_CHECKING:  # type checkers read it, and `__getattr__`, which imports a n
     from lfp.spectra.content import frequency_content as frequency_content
     from lfp.spectra.on_domain import ModeRates as ModeRates
     from lfp.spectra.on_points import Spectrum as Spectrum
+    from lfp.spectra.ranks import RankProbe as RankProbe, carrying_ranks as carrying_ranks
     from lfp.spectra.spectrum import spectrum as spectrum
     from lfp.training.loop import Run as Run, train as train
 

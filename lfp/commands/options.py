@@ -30,6 +30,8 @@ Theory = Literal["ntk", "lfp", "empirical", "moving", "flow"]
 
 LARGEST_WHOLE, MOST_NUMBERS = 10**6, 10**4
 """Of numbers between commas: the largest whole one, and how many there may be."""
+SPACES = ("sphere", "torus", "hypercube")
+"""Domains of several dimensions whose modes come in degrees."""
 PAPER = ("distribution", "sigma_a", "sigma_w", "sigma_b")
 """Options of the paper's scaling."""
 NTK = ("w_std", "b_std")
@@ -75,20 +77,23 @@ class Reading:
 class Overlay(Reading):
     """Train a network, predict the decay of every frequency, lay one over the other."""
 
-    domain: Literal["circle", "line"] | None = None
-    """where the data live; without it circle, line with --data"""
+    domain: Literal["circle", "line", "points", "sphere", "torus", "hypercube"] | None = None
+    """where the data live; without it circle, with --data line, or points of R^d where it has several coordinates"""
+    dim: Annotated[int, Within(1, 10**4)] | None = None
+    """dimension of sphere (3 without it) and hypercube (10), angles of the torus (2); with --data the columns say it"""
     data: Path | None = None
-    """file with columns x, y, separated by anything, also packed as .gz; without --data a sum of modes"""
+    """file with columns x, y or x1..xd, y, separated by anything, also packed as .gz; without --data a sum of modes"""
     center: bool = False
     """take the mean of the targets off; results are in your units"""
     period: Scale | None = None
-    """what one turn of the circle counts: 360, 24, 12; without it 2 pi. With it the domain is the circle"""
+    """what one turn of circle or torus counts: 360, 24, 12; without it 2 pi. Alone it makes the domain the circle"""
     modes: str | None = None
-    """modes to follow, in cycles per period: 1,2,4 or 1-7; auto: those that carry the target, 95 % of its energy"""
+    """modes to follow, in cycles per period: 1,2,4 or 1-7; auto: those that carry the target, 95 % of its energy. Of
+    --probe degree degrees, of rank ranks, of direction cycles per range; without --data the degrees of the target"""
     amplitude: Annotated[float, Within(-1e15, 1e15)] = 1.0
     """amplitude of every mode of the target; of --data a factor"""
     points: Count | None = None
-    """number of points on the grid, where there is no --data; without it 64"""
+    """number of points where there is no --data: on a grid, 64 without it; on sphere, torus, hypercube random, 256"""
     activation: str = "relu"
     """activation of the neurons"""
     depth: Depth = 1
@@ -123,10 +128,13 @@ class Overlay(Reading):
     """decay of the displacement from initialisation, in units of a rate"""
     lr: Scale | None = None
     """learning rate in flow time per step; without it the lesser of 1 / largest rate and half the limit of stability"""
-    probe: Literal["modes", "weights", "filter"] = "modes"
-    """what is measured: modes, modes by density weights on scattered points, or low and high parts"""
+    probe: Literal["modes", "weights", "filter", "rank", "direction", "degree"] | None = None
+    """what is measured: modes, modes by density weights on scattered points, low and high parts, eigenfunctions of the
+    kernel by rank, waves along two principal directions, parts by degree; without it modes on circle and line, rank on
+    points, degree on sphere, torus and hypercube"""
     cutoffs: str | None = None
-    """of --probe filter, in cycles per period: 2,4; without it the geometric mean of the lowest and the highest mode"""
+    """of --probe filter, in cycles per period: 2,4; without it the geometric mean of the lowest and the highest mode.
+    On points in cycles per unit of x: 0.2; without it 1 / (pi times the median distance)"""
     steps: Annotated[int, Within(1, 10**7)] = 3000
     """steps of the optimiser"""
     snapshots: Annotated[int, Within(2, 10**5)] = 80
@@ -148,20 +156,46 @@ class Overlay(Reading):
         """The parametrization, the default resolved."""
         return self.parametrization or ("paper" if self.depth == 1 else "ntk")
 
+    @property
+    def followed(self) -> str:
+        """The probe, the default resolved where the domain says it."""
+        return self.probe or {"points": "rank", **dict.fromkeys(SPACES, "degree")}.get(self.domain or "", "modes")
+
+    def check_domain(self) -> None:
+        """Refuse what belongs to another domain."""
+        there, spaces = f"domain={self.domain!r}", "domain='sphere', 'torus' or 'hypercube'"
+        if self.domain in ("line", "points", "sphere", "hypercube"):
+            refuse(self, ("period",), there, "domain='circle' or 'torus'")
+        if self.domain not in SPACES:
+            refuse(self, ("dim",), there, spaces)
+            if self.probe == "degree":
+                refuse(self, ("probe",), there, spaces)
+        if self.domain == "points" and self.data is None:
+            msg = f"{there} with no data; allowed: --data, or {spaces}"
+            raise _checks.InputError(msg)
+        if self.domain in (*SPACES, "points"):
+            if self.probe in ("modes", "weights"):
+                refuse(self, ("probe",), there, "probe='rank', 'direction', 'filter' or, on other domains, 'degree'")
+            if self.data is not None and self.followed == "filter":
+                refuse(self, ("modes",), "probe='filter' of points", "--cutoffs")
+        if self.modes == "auto" and self.followed in ("degree", "direction"):
+            refuse(self, ("modes",), f"probe={self.followed!r}", "numbers such as 1,2,4 or 1-7, or probe='rank'")
+        if self.period is not None and self.domain == "torus" and self.data is None:
+            refuse(self, ("period",), "no data", "--data")
+
     def check(self) -> None:
         """Refuse what needs no computation to be refused: an unknown name, a number or an option out of place."""
         _refuse_values(self)
         _refuse_scaling(self, self.scaling, {"depth": self.depth})
         self.check_reading(self.data)
-        if self.domain == "line":
-            refuse(self, ("period",), "domain='line'", "domain='circle'")
+        self.check_domain()
         if self.modes == "auto" and self.data is None:
             msg = "modes='auto' with no data; allowed: --data, or modes such as 1,2,4 or 1-7"
             raise _checks.InputError(msg)
         if self.data is not None:
             refuse(self, ("points",), f"data={_text(self.data)}", "the points of the file, or --subsample")
         if self.probe != "filter":
-            refuse(self, ("cutoffs",), f"probe={self.probe!r}", "probe='filter'")
+            refuse(self, ("cutoffs",), f"probe={self.followed!r}", "probe='filter'")
         if self.optimizer not in ("momentum", "nesterov"):
             refuse(self, ("momentum",), f"optimizer={self.optimizer!r}", "optimizer='momentum' or 'nesterov'")
         if self.optimizer != "sgd":
@@ -171,7 +205,7 @@ class Overlay(Reading):
             raise _checks.InputError(msg)
         for name, text in given(self, ("modes", "cutoffs")).items():
             if (name, text) != ("modes", "auto"):
-                numbers(name, text)
+                numbers(name, text, int if name == "modes" else float)
 
 
 @dataclass(frozen=True)

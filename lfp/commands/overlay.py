@@ -13,16 +13,18 @@ import numpy as np
 from jaxtyping import Int
 
 from lfp import _checks, _files
-from lfp.commands.options import NTK, Overlay, given, numbers
+from lfp.commands import dimensions
+from lfp.commands.options import NTK, SPACES, Overlay, given, numbers
 from lfp.commands.rows import read_rows
 from lfp.domains.circle import Circle
 from lfp.domains.line import Line
 from lfp.domains.named import domain
 from lfp.domains.problems import Problem, carrying_modes, one_turn, problem, sum_of_modes
+from lfp.domains.tables import Table
 from lfp.domains.units import Units, units_of
 from lfp.figures import plots
 from lfp.figures.budget import draw_budget
-from lfp.measure.probes import PROBES, FilterProbe, Probe, length
+from lfp.measure.probes import PROBES, Data, FilterProbe, Probe, length
 from lfp.measure.trajectory import Trajectory, log_steps, save
 from lfp.networks.mlp import MLP
 from lfp.networks.network import Network, kernel
@@ -42,7 +44,7 @@ class Task(NamedTuple):
     """What the settings ask for."""
 
     network: Network
-    problem: Problem
+    problem: Data
     law: Law
     steps: Int[np.ndarray, " t"]
     theory: Theory
@@ -63,8 +65,9 @@ def build(s: Overlay, say: Callable[[str], None]) -> Task:
     ground = Ground(network, data, kind, **{**ensemble, "seeds": 1})
     if kind.batched:
         diagonal = np.diag(kernel(network)(jnp.asarray(data.x), None))
-        largest = float((len(data.t) * data.weights * diagonal).max())
-    rate, size = float(np.asarray(ground.reference.rates).max()), (s.steps, len(data.t), largest)
+        largest = float((len(data.x) * data.weights * diagonal).max())
+    rate, size = float(np.asarray(ground.reference.rates).max()), (s.steps, len(data.x), largest)
+    probe = dimensions.build_ranks(s, data, ground.reference, say) if probe is None else probe
     limit = recipe.law(1.0, *size).largest_stable_lr(rate)
     law = recipe.law(min(1 / rate, limit / 2) if s.lr is None else s.lr, *size)
     if law.lr >= limit and not s.allow_divergence:
@@ -77,28 +80,46 @@ def build(s: Overlay, say: Callable[[str], None]) -> Task:
 
 def build_parts(
     s: Overlay, say: Callable[[str], None]
-) -> tuple[Network, tuple[Problem, Units], Recipe, Law, Theory, Probe]:
-    """What costs nothing to build; with it everything is refused that needs no rates to be refused."""
+) -> tuple[Network, tuple[Data, Units], Recipe, Law, Theory, Probe | None]:
+    """What costs nothing to build; with it everything is refused that needs no rates to be refused.
+
+    The probe is None for ranks, which need the kernel.
+    """
     s.check()
     (data, units), network = build_problem(s, say), build_network(s)
     probe = build_probe(s, data)
     options = given(s, ("momentum", "batch_size"))
     recipe = Recipe(s.optimizer, schedule=s.schedule, weight_decay=s.weight_decay, **options)
-    theory, kind = theory_of(s.theory), recipe.law(1.0, s.steps, len(data.t))
-    refuse(theory, network, kind, len(data.t))
+    theory, kind = theory_of(s.theory), recipe.law(1.0, s.steps, len(data.x))
+    refuse(theory, network, kind, len(data.x))
     return network, (data, units), recipe, kind, theory, probe
 
 
-def build_problem(s: Overlay, say: Callable[[str], None]) -> tuple[Problem, Units]:
+def build_problem(s: Overlay, say: Callable[[str], None]) -> tuple[Data, Units]:
     """The data, read or made, and the units of its targets."""
+    if s.data is None:
+        return dimensions.random_points(s, say) if s.domain in SPACES else on_grid(s)
+    table = read_rows(s, s.data, s.seed, say)
+    several = s.domain is None and s.period is None and table.target is not None and table.values.shape[1] > 2
+    if several or s.domain in (*SPACES, "points"):
+        return dimensions.points_of(s, table, say)
+    return on_period(s, table, say)
+
+
+def on_grid(s: Overlay) -> tuple[Problem, Units]:
+    """A sum of modes."""
+    modes = numbers("modes", s.modes) if s.modes else range(1, 8)
+    where = Circle() if s.period is None else Circle(float(s.period))
+    where = Line() if s.domain == "line" else where
+    return sum_of_modes(where, 64 if s.points is None else s.points, modes, s.amplitude), Units()
+
+
+def on_period(s: Overlay, table: Table, say: Callable[[str], None]) -> tuple[Problem, Units]:
+    """Data with one coordinate, on circle or line."""
     where = domain(s.domain or ("line" if s.data and s.period is None else "circle"))
     if s.period is not None:
         where = Circle(float(s.period))
     modes = None if s.modes in (None, "auto") else numbers("modes", s.modes)
-    if s.data is None:
-        count = 64 if s.points is None else s.points
-        return sum_of_modes(where, count, modes or range(1, 8), s.amplitude), Units()
-    table = read_rows(s, s.data, s.seed, say)
     x, y = table.with_target()
     if x.shape[1] != 1:
         names = f", {','.join(table.names)}" if table.names else ""
@@ -114,8 +135,10 @@ def build_problem(s: Overlay, say: Callable[[str], None]) -> tuple[Problem, Unit
         where = replace(where, zero=float(t.min()))
     units = units_of("y", y, center=s.center, standardize=s.standardize)
     modes = modes or range(1, max(2, min(9, (count - 1) // 2 + 1)))
-    data = problem(where, t, s.amplitude * units.inner(y), [0] if s.modes == "auto" else modes, Path(s.data).name)
-    if s.modes == "auto":
+    name, by_ranks = Path(table.path).name, s.followed in ("rank", "direction")
+    modes = modes if s.modes != "auto" and not by_ranks else [0]
+    data = problem(where, t, s.amplitude * units.inner(y), modes, name)
+    if s.modes == "auto" and not by_ranks:
         carrying, share = carrying_modes(data)
         say(f"followed modes: {', '.join(map(str, carrying))}, with {share:.0%} of the variance of the target")
         data = replace(data, modes=carrying)
@@ -134,10 +157,12 @@ def build_network(s: Overlay) -> Network:
     return TwoLayer(s.width, s.activation, a, w, b, s.alpha)
 
 
-def build_probe(s: Overlay, data: Problem) -> Probe:
-    """The probe that takes theory and training apart."""
-    if s.probe != FilterProbe.name:
-        return PROBES[s.probe]()
+def build_probe(s: Overlay, data: Data) -> Probe | None:
+    """The probe that takes theory and training apart; None for ranks, which need the kernel."""
+    if not isinstance(data, Problem) or s.followed not in PROBES:
+        return dimensions.build_probe(s, data)
+    if s.followed != FilterProbe.name:
+        return PROBES[s.followed]()
     middle = np.sqrt(max(int(data.modes[0]), 1) * max(int(data.modes[-1]), 1))
     return FilterProbe((round(middle),) if s.cutoffs is None else tuple(numbers("cutoffs", s.cutoffs)))
 
@@ -241,7 +266,7 @@ def warn(prediction: Prediction, say: Callable[[str], None]) -> None:
 def _largest(prediction: Prediction, count: int) -> Int[np.ndarray, " k"]:
     """The parts that hold the most of the target, so many at most."""
     data = prediction.problem
-    size = length(prediction.probe.parts(data, data.y[None])[0], 1)
+    size = length(prediction.probe.parts(data, np.asarray(data.y)[None])[0], 1)
     return np.sort(np.argsort(-size, kind="stable")[:count])
 
 
@@ -268,9 +293,14 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Rep
         _files.save_figure(fig, folder, "heatmap")
         fig, axes = plots.figure(columns=len(looks), width=7.0, height=2.6)
         theory_f, training_f = (units.outer(one.mean()[looks]) for one in (prediction.theory, training))
-        axes = list(np.atleast_1d(axes))
-        steps = training.steps[looks]
-        plots.plot_snapshots(axes, data.t, units.outer(data.y), theory_f, training_f, steps, data.domain.label)
+        axes, steps, y = list(np.atleast_1d(axes)), training.steps[looks], units.outer(np.asarray(data.y))
+        if isinstance(data, Problem):
+            plots.plot_snapshots(axes, data.t, y, theory_f, training_f, steps, data.domain.label)
+        else:
+            plots.plot_agreement(axes, y, theory_f, training_f, steps)
         _files.save_figure(fig, folder, "snapshots")
-    labels = [str(row["mode"]) for row in report.modes]
-    draw_budget(folder, prediction.name, [(measured.noun, report.modes, labels)])
+    words = [str(row["mode"]) for row in report.modes]
+    kind = f"{probe.name} "  # of ranks and degrees the number is enough
+    named = all(word.startswith(kind) for word in words)
+    labels = [word.removeprefix(kind) for word in words]
+    draw_budget(folder, prediction.name, [(probe.name if named else measured.noun, report.modes, labels)])

@@ -1,5 +1,6 @@
 """The torus: several angles."""
 
+import math
 from typing import ClassVar
 
 import equinox as eqx
@@ -45,6 +46,25 @@ class Torus(eqx.Module):
             msg = f"t has shape {t.shape}; allowed: (points, {self.dim}), one angle a column"
             raise _checks.InputError(msg)
         return np.stack([np.cos(t), np.sin(t)], axis=-1).reshape(len(t), -1)
+
+    def multiplicity(self, degree: int) -> int:
+        """Number of modes k with |k_1| + ... + |k_p| = degree."""
+        angles = range(1, min(self.dim, degree) + 1)  # that are not still
+        return sum(2**m * math.comb(self.dim, m) * math.comb(degree - 1, m - 1) for m in angles) if degree else 1
+
+    def angles(self, x: Float[np.ndarray, "n _"]) -> Float[np.ndarray, "n p"]:
+        """The angles of embedded points, in (-pi, pi]; refused where a pair is no (cos, sin)."""
+        x = _checks.finite("x", np.asarray(_checks.real("x", x, 2)))
+        if x.shape[1] != 2 * self.dim:
+            msg = f"x has shape {x.shape}; allowed: (points, {2 * self.dim}), (cos, sin) of {self.dim} angles"
+            raise _checks.InputError(msg)
+        pairs = x.reshape(len(x), self.dim, 2)
+        off = np.abs(np.linalg.norm(pairs, axis=2) - 1)
+        if off.size and off.max() > 1e-6:
+            point, angle = np.unravel_index(int(off.argmax()), off.shape)
+            msg = f"x is {off.max():.2g} off the circle of angle {angle + 1} at point {point}; allowed: (cos, sin)"
+            raise _checks.InputError(msg)
+        return np.arctan2(pairs[:, :, 1], pairs[:, :, 0])
 
     def analyse(self, values: Float[Array, "*grid"]) -> Complex[Array, "*grid"]:
         """c_k of values on the grid, one axis an angle; the frequencies lie as in `numpy.fft.fftfreq`."""

@@ -194,6 +194,28 @@ def plot_snapshots(
     axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
+def plot_agreement(
+    axes: "Sequence[Axes]",
+    target: Float[np.ndarray, " n"],
+    theory: Float[np.ndarray, "s n"],
+    training: Float[np.ndarray, "s n"],
+    steps: Int[np.ndarray, " s"],
+) -> None:
+    """The function over the target at a few steps: training dots, theory rings; the line is the target itself."""
+    ends = np.array([target.min(), target.max()])
+    room = 0.15 * max(float(np.ptp(ends)), 1e-12)
+    size = float(np.clip(400 / len(target), 1.0, 4.0))
+    for i, ax in enumerate(axes):
+        ax.plot(ends, ends, color="0.75", lw=2.0, label="target", zorder=0)
+        ax.plot(target, training[i], ".", color="#0072B2", ms=size, label="training", rasterized=True)
+        ax.plot(target, theory[i], "o", mfc="none", mec="black", mew=0.4, ms=size, label="theory", rasterized=True)
+        ax.set(title=f"step {steps[i]}", xlabel="target y", ylim=(ends[0] - room, ends[1] + room))
+        if i:
+            ax.set_yticklabels([])
+    axes[0].set_ylabel("f(x)")
+    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+
+
 def plot_layers(
     axes: "Sequence[Axes]", rows: Sequence[dict[str, Any]], names: Sequence[str], layers: Sequence[str]
 ) -> None:

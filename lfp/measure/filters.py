@@ -66,6 +66,42 @@ def _smooth(x: Array, values: Array, delta: Array) -> tuple[Array, Array]:
     return jax.lax.map(row, x, batch_size=max(1, min(len(x), CHUNK // len(x))))
 
 
+def gaps(x: Float[np.ndarray, "n d"]) -> float:
+    """Median distance from a point to its nearest neighbour elsewhere; infinite where all points are one.
+
+    Example:
+        >>> gaps(np.array([[0.0], [1.0], [2.0], [7.0]]))
+        1.0
+    """
+    points = jnp.asarray(_checks.finite("x", x) - x.mean(axis=0))
+    return float(np.median(np.asarray(_nearest(points))))
+
+
+def median_distance(x: Float[np.ndarray, "n d"]) -> float:
+    """Median distance between two points, of 1000 of them at most.
+
+    Example:
+        >>> median_distance(np.array([[0.0], [1.0], [3.0]]))
+        2.0
+    """
+    some = x[np.unique(np.linspace(0, len(x) - 1, 1000).astype(int))]
+    squares = np.sum((some - some.mean(axis=0)) ** 2, axis=1)
+    centred = some - some.mean(axis=0)
+    distance = np.maximum(squares[:, None] + squares - 2 * centred @ centred.T, 0.0)
+    return float(np.sqrt(np.median(distance[np.triu_indices(len(some), 1)])))
+
+
+@eqx.filter_jit
+def _nearest(x: Array) -> Array:
+    """The distance from every point to the nearest of the others."""
+
+    def row(point: Array) -> Array:
+        distance = jnp.sum((x - point[None, :]) ** 2, axis=1)
+        return jnp.sqrt(jnp.min(jnp.where(distance > 0, distance, jnp.inf)))
+
+    return jax.lax.map(row, x, batch_size=max(1, min(len(x), CHUNK // x.size)))
+
+
 def principal_direction(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
     """The unit vector along which centred points vary most; its largest entry is positive.
 

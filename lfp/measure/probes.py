@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import numpy as np
@@ -10,12 +10,14 @@ from jaxtyping import Complex, Float, Inexact, Int, Shaped
 
 from lfp import _checks
 from lfp.domains.problems import Points, Problem
-from lfp.measure.filters import gaussian_filter
+from lfp.measure.filters import gaps, gaussian_filter
 from lfp.measure.trajectory import Trajectory, parts
 from lfp.numerics.fourier import analysis, harmonics, is_full_period_grid
 from lfp.numerics.scattered import box, density_weights, nudft
 
 ABSENT = 1e-3
+Data = Problem | Points
+"""What is followed belongs to the probe; of the data it needs points, targets and weights."""
 
 
 class ModeCurves(eqx.Module):
@@ -55,42 +57,60 @@ class ModeCurves(eqx.Module):
         return np.sqrt(deviation.sum(axis=0) / max(runs - 1, 1))
 
     def labelled(self) -> tuple[str, Float[np.ndarray, "run t k _"]]:
-        """Name of the last axis and real numbers along it, whose length counts: `part` (re, im) or `point`."""
+        """Name of the last axis and real numbers along it, whose length counts: `part` (re, im) or `component`."""
         if self.noun == "part":
-            return "point", self.remaining
+            return "component", self.remaining
         return "part", parts(self.remaining)
 
 
 class Probe(eqx.Module):
     """What functions are taken apart into: linear, so that what holds for curves holds for their errors.
 
-    Called on a trajectory and its problem, it gives `ModeCurves`.
+    Called on a trajectory and its data, it gives `ModeCurves`.
     """
 
     name: ClassVar[str]
     modal: ClassVar[bool] = True
+    periodic: ClassVar[bool] = False
+    """Whether it needs the period of a `Problem`."""
 
-    def modes(self, problem: Problem) -> Int[np.ndarray, " k"]:
-        """The mode, or the cut-off, of every part, in cycles per period."""
+    def modes(self, problem: Data) -> Shaped[np.ndarray, " k"]:
+        """The mode, or the cut-off, of every part: a number."""
         raise NotImplementedError
 
-    def labels(self, problem: Problem) -> Shaped[np.ndarray, " k"]:
+    def labels(self, problem: Data) -> Shaped[np.ndarray, " k"]:
         """What the parts are called."""
         return self.modes(problem)
 
-    def parts(self, problem: Problem, values: Float[np.ndarray, "s n"]) -> Inexact[np.ndarray, "s k *c"]:
+    def frequencies(self, problem: Data) -> Float[np.ndarray, " k"]:
+        """Of every part, in cycles per unit of the coordinates; NaN where it has none."""
+        return self.modes(problem) / (problem.domain.period if isinstance(problem, Problem) else 1.0)
+
+    def rates(self, problem: Data, spectrum: Any) -> Float[np.ndarray, " k"] | None:  # noqa: ARG002
+        """The rate of every part under a spectrum on the data; None where they have none."""
+        return None
+
+    def parts(self, problem: Data, values: Float[np.ndarray, "s n"]) -> Inexact[np.ndarray, "s k *c"]:
         """The parts of each function: a complex number, or a vector whose length is the rms of the part."""
         raise NotImplementedError
 
-    def quality(self, problem: Problem) -> dict[str, float]:
+    def quality(self, problem: Data) -> dict[str, float]:
         """The highest mode that the points resolve, and how well conditioned the probe is; warns of aliasing."""
         raise NotImplementedError
 
-    def __call__(self, trajectory: Trajectory, problem: Problem) -> ModeCurves:
+    def refuse(self, problem: Data) -> None:
+        """Refuse data that the probe does not fit."""
+        if self.periodic and not isinstance(problem, Problem):
+            msg = f"probe={self.name!r} on Points, which have no period; allowed: RankProbe, DirectionProbe, "
+            raise _checks.InputError(msg + "FilterProbe, DegreeProbe, or problem(domain, t, y, modes)")
+
+    def __call__(self, trajectory: Trajectory, problem: Data) -> ModeCurves:
         """What is left of every part of the target."""
+        self.refuse(problem)
         runs, looks, points = trajectory.values.shape
-        target = self.parts(problem, problem.y[None])[0]
-        rms, size = np.sqrt(problem.weights @ problem.y**2), length(target, 1)
+        y = np.asarray(problem.y)
+        target = self.parts(problem, y[None])[0]
+        rms, size = np.sqrt(problem.weights @ y**2), length(target, 1)
         present = size > ABSENT * rms
         # a zero target has nothing to scale by: its error is absolute
         scale = np.where(present, target if self.modal else size, rms if rms > 0 else 1.0)
@@ -113,10 +133,16 @@ class ModeProbe(Probe):
 
     followed: Int[np.ndarray, " k"] | None = None
     name: ClassVar[str] = "modes"
+    periodic: ClassVar[bool] = True
 
     def modes(self, problem: Problem) -> Int[np.ndarray, " k"]:
         """Those that are followed."""
         return problem.modes if self.followed is None else self.followed
+
+    def rates(self, problem: Problem, spectrum: Any) -> Float[np.ndarray, " k"] | None:
+        """Those of the spectrum, where it goes by modes."""
+        found = spectrum.rates_of(self.modes(problem))
+        return None if found is None else np.asarray(found)
 
     def matrix(self, problem: Problem) -> Complex[np.ndarray, "k n"]:
         """What takes values to coefficients."""
@@ -173,12 +199,13 @@ class FilterProbe(Probe):
     """The low and the high part of a function under a Gaussian filter: e = |P(y - f)| / |P y|, in the rms over points.
 
     The Gaussian has the variance (period / 2 pi c)^2 at a cut-off c: mode k keeps about exp(-(k / c)^2 / 2) of itself.
+    On `Points`, of any dimension, the period is one unit of x.
 
     Args:
-        cutoffs: c, in cycles per period.
+        cutoffs: c, in cycles per period; on `Points` in cycles per unit of x.
 
     Raises:
-        InputError: no cut-off, one that is no whole number >= 1, one given twice.
+        InputError: no cut-off, one that is not above 0, one given twice.
 
     Example:
         >>> from lfp import Circle, sum_of_modes
@@ -189,26 +216,26 @@ class FilterProbe(Probe):
         (['low 3', 'high 3'], [[1.0, 1.0], [0.01, 1.0]])
     """
 
-    cutoffs: tuple[int, ...]
+    cutoffs: tuple[float, ...]
     name: ClassVar[str] = "filter"
     modal: ClassVar[bool] = False
 
     def __check_init__(self) -> None:
         for cutoff in self.cutoffs:
-            _checks.integer("cutoffs", cutoff, 1)
+            _checks.positive("cutoffs", cutoff)
         if not self.cutoffs or len(set(self.cutoffs)) < len(self.cutoffs):
-            msg = f"cutoffs={self.cutoffs} must be one whole number or more, each once"
+            msg = f"cutoffs={self.cutoffs} must be one number or more, each once"
             raise _checks.InputError(msg)
 
-    def modes(self, problem: Problem) -> Int[np.ndarray, " k"]:  # noqa: ARG002 - as those of every probe
+    def modes(self, problem: Data) -> Shaped[np.ndarray, " k"]:  # noqa: ARG002 - as those of every probe
         """The cut-off of every part."""
         return np.repeat(self.cutoffs, 2)
 
-    def labels(self, problem: Problem) -> Shaped[np.ndarray, " k"]:  # noqa: ARG002
+    def labels(self, problem: Data) -> Shaped[np.ndarray, " k"]:  # noqa: ARG002
         """`low c` and `high c` for every cut-off."""
-        return np.array([f"{side} {cutoff}" for cutoff in self.cutoffs for side in ("low", "high")])
+        return np.array([f"{side} {cutoff:.4g}" for cutoff in self.cutoffs for side in ("low", "high")])
 
-    def parts(self, problem: Problem, values: Float[np.ndarray, "s n"]) -> Float[np.ndarray, "s k n"]:
+    def parts(self, problem: Data, values: Float[np.ndarray, "s n"]) -> Float[np.ndarray, "s k n"]:
         """Values of the parts at the points, times the root of the weights."""
         found = []
         for cutoff in self.cutoffs:
@@ -216,29 +243,30 @@ class FilterProbe(Probe):
             found += [low, values - low]
         return np.stack(found, axis=1) * np.sqrt(problem.weights)
 
-    def quality(self, problem: Problem) -> dict[str, float]:
-        """Resolution; warns where a Gaussian reaches no neighbour.
+    def quality(self, problem: Data) -> dict[str, float]:
+        """Resolution: of `Points` half a cycle in the median gap between neighbours; warns where none is reached.
 
         Raises:
             InputError: a cut-off above what the points resolve.
         """
-        resolution = len(problem.t) / 2
+        points = len(problem.x)
+        resolution = points / 2 if isinstance(problem, Problem) else 0.5 / gaps(problem.x)
         if max(self.cutoffs) > resolution:
-            msg = f"cutoffs={max(self.cutoffs)} is aliased: {len(problem.t)} points resolve modes up to {resolution:g}"
+            msg = f"cutoffs={max(self.cutoffs):g} is aliased: {points} points resolve modes up to {resolution:.4g}"
             raise _checks.InputError(msg)
-        self.parts(problem, problem.y[None])
+        self.parts(problem, np.asarray(problem.y)[None])
         return {"resolution": resolution}
 
     @staticmethod
-    def _low(problem: Problem, values: Float[np.ndarray, "s n"], cutoff: int) -> Float[np.ndarray, "s n"]:
+    def _low(problem: Data, values: Float[np.ndarray, "s n"], cutoff: float) -> Float[np.ndarray, "s n"]:
         """sum_j w_j u_j G_ij / sum_j w_j G_ij."""
-        delta = (problem.domain.length / (2 * np.pi * cutoff)) ** 2
+        period = problem.domain.length if isinstance(problem, Problem) else 1.0
         weighted = np.concatenate([values, np.ones((1, values.shape[1]))]) * problem.weights
-        low = gaussian_filter(problem.x, weighted.T, delta)[0].T
+        low = gaussian_filter(problem.x, weighted.T, (period / (2 * np.pi * cutoff)) ** 2)[0].T
         return low[:-1] / low[-1:]
 
 
-MODES = ModeProbe()
+MODES: Probe = ModeProbe()
 PROBES: dict[str, Callable[..., Probe]] = {one.name: one for one in (ModeProbe, WeightProbe, FilterProbe)}
 
 
@@ -268,7 +296,7 @@ def length(values: Inexact[np.ndarray, "..."], axes: int) -> Float[np.ndarray, "
     return np.sqrt((np.abs(values) ** 2).reshape(*values.shape[:axes], -1).sum(axis=-1))
 
 
-def movement(trajectory: Trajectory, problem: Problem, probe: Probe) -> float:
+def movement(trajectory: Trajectory, problem: Data, probe: Probe) -> float:
     """How far the mode that moves most goes from its start, in units of what is to be learnt of it; mean of the runs.
 
     Example:
@@ -281,7 +309,7 @@ def movement(trajectory: Trajectory, problem: Problem, probe: Probe) -> float:
     return float(length(mean - mean[:1], 2).max())
 
 
-def sup_distance(one: Trajectory, other: Trajectory, problem: Problem, probe: Probe = MODES) -> Float[np.ndarray, " k"]:
+def sup_distance(one: Trajectory, other: Trajectory, problem: Data, probe: Probe = MODES) -> Float[np.ndarray, " k"]:
     """sup over common steps of |difference of the mean mode curves|, relative to the start, for every mode."""
     count = min(len(one.steps), len(other.steps))
     if not np.array_equal(one.steps[:count], other.steps[:count]):

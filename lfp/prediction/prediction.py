@@ -13,7 +13,7 @@ from jaxtyping import Array, Complex, Float, Int
 from lfp import _checks
 from lfp._signature import says_itself
 from lfp.domains.problems import Problem
-from lfp.measure.probes import MODES, Probe, movement, sup_distance
+from lfp.measure.probes import MODES, Data, Probe, movement, sup_distance
 from lfp.measure.trajectory import Trajectory, log_steps
 from lfp.networks.network import Network
 from lfp.optimisers.descent import GradientDescent
@@ -23,6 +23,7 @@ from lfp.prediction.forecast import HOLDS_BELOW, Forecast, forecast, forecast_of
 from lfp.prediction.rounding import rounding
 from lfp.prediction.theory import THEORIES, Ground, Theory, beside, refuse, theory_of
 from lfp.spectra.on_points import Spectrum
+from lfp.spectra.ranks import RankProbe
 from lfp.training.plan import Plan, refuse_swapped
 
 
@@ -38,9 +39,9 @@ class Prediction(eqx.Module):
             apply or costs too much.
         band: sample trajectories of the theory for networks of this width; None where it costs too much.
         laziness: mean squared movement of a neuron that the theory needs by each step.
-        rates: rate of each mode where the data has a symmetry.
-        forecast: the expected D_sup of each mode; None without laziness, for parts that are no modes, and where the
-            theory moves none of them.
+        rates: rate of each mode where the data has a symmetry, and of each rank.
+        forecast: the expected D_sup of each mode; None without laziness, for parts that are no modes, for which it is
+            not calibrated, and where the theory moves none of them.
         probe: what takes theory and training apart.
     """
 
@@ -59,9 +60,9 @@ class Prediction(eqx.Module):
         return self.plan.network
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> Data:
         """The data."""
-        return self.plan.problem  # type: ignore[return-value]
+        return self.plan.problem
 
     @property
     def law(self) -> Law:
@@ -87,8 +88,10 @@ class Prediction(eqx.Module):
         """Labelled arrays: f(run, step, point), remaining(step, mode, part), spread(step, mode), laziness(step)."""
         data = self.theory.to_xarray()
         curves = self.probe(self.theory, self.problem)
-        data = data.assign_coords(mode=curves.modes, t=("point", self.problem.t))
-        data["target"] = ("point", self.problem.y)
+        data = data.assign_coords(mode=curves.modes)
+        if isinstance(self.problem, Problem):
+            data = data.assign_coords(t=("point", self.problem.t))
+        data["target"] = ("point", np.asarray(self.problem.y))
         last, values = curves.labelled()
         data["remaining"] = (("step", "mode", last), values.mean(axis=0))
         if self.band is not None:
@@ -105,7 +108,7 @@ class Prediction(eqx.Module):
 @says_itself("network", "problem", "law")
 def predict(
     network: Network,
-    problem: Problem,
+    problem: Data,
     law: Law | None = None,
     steps: Int[np.ndarray, " t"] | None = None,
     *,
@@ -114,13 +117,13 @@ def predict(
     seed: int = 0,
     dtype: Any = jnp.float32,
     infinite: Spectrum | None = None,
-    probe: Probe = MODES,
+    probe: Probe | None = None,
 ) -> Prediction:
     """Predict the training of a network: rates, mode curves, spread over seeds, laziness. Nothing is trained.
 
     Args:
         network: the network that will be trained.
-        problem: the data.
+        problem: the data, a `Problem`, or `Points` of any dimension.
         law: the optimiser; None takes gradient descent with lr = 1 / largest rate.
         steps: steps at which to look, increasing from 0; None takes 80 of 3000, `log_steps(3000, 80)`.
         theory: `ntk` (infinite width), `lfp` (the LFP operator: two-layer networks with widely spread biases),
@@ -130,13 +133,15 @@ def predict(
         seed: seed of their initialisation.
         dtype: precision of the training: the kernel at initialisation is taken from the same parameters.
         infinite: spectrum of the infinite-width kernel on the data, where it is known already.
-        probe: what will take theory and training apart.
+        probe: what will take theory and training apart; None for the modes of a `Problem`, and on `Points` for
+            the ranks of the kernel that carry the target, at most eight.
 
     Returns:
         `Prediction`; `train` trains what it speaks about.
 
     Raises:
-        InputError: an unknown theory, one that does not apply, more points than it can hold.
+        InputError: an unknown theory, one that does not apply, more points than it can hold, a probe that does not fit
+            the data.
 
     Example:
         >>> from lfp import Circle, TwoLayer, sum_of_modes
@@ -145,20 +150,20 @@ def predict(
         True
     """
     refuse_swapped(network, problem, law)
-    if not isinstance(problem, Problem):
-        msg = "problem=Points has no modes to follow; allowed: problem(domain, t, y, modes)"
-        raise _checks.InputError(msg)
-    chosen, points = theory_of(theory), len(problem.t)
+    if probe is not None:
+        probe.refuse(problem)
+    chosen, points = theory_of(theory), len(problem.x)
     refuse(chosen, network, law, points)
     ground = Ground(network, problem, law, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite)
+    if probe is None:
+        probe = MODES if isinstance(problem, Problem) else RankProbe(ground.reference, problem)
     law = GradientDescent(1 / float(np.asarray(ground.reference.rates).max())) if law is None else law
     plan = Plan(network, problem, law, log_steps(3000, 80) if steps is None else steps, seeds, seed, dtype)
     curves = {chosen.name: chosen.follow(plan, ground)}
     for name, other in beside(chosen, network, law, points).items():
         with contextlib.suppress(_checks.InputError):  # a layer of the budget that does not exist
             curves[name] = other.follow(plan, ground)
-    rates = ground.reference.rates_of(probe.modes(problem))
-    said = Prediction(plan, chosen.name, curves, rates=None if rates is None else np.asarray(rates), probe=probe)
+    said = Prediction(plan, chosen.name, curves, rates=probe.rates(problem, ground.reference), probe=probe)
     if not law.exact:
         return said
     band = band_of(plan, ground.infinite) if not chosen.of_networks and "ntk" in curves else None
@@ -198,7 +203,7 @@ def _rough(said: Prediction, spectrum: Spectrum) -> Complex[np.ndarray, "t k"] |
 
 
 def laziness(
-    network: Network, problem: Problem, law: Law, steps: Int[np.ndarray, " t"], spectrum: Spectrum
+    network: Network, problem: Data, law: Law, steps: Int[np.ndarray, " t"], spectrum: Spectrum
 ) -> Float[np.ndarray, " t"]:
     """Mean squared movement per neuron that the theory needs by step s: sum_k |y_k|^2 (1 - p_s)^2 / (L_k alpha^2 m).
 

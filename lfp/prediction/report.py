@@ -52,9 +52,9 @@ class Report(eqx.Module):
     """The comparison: one row a mode, and what holds for the whole run.
 
     Args:
-        modes: for every mode or part its `mode`, `frequency` (of a part its cut-off), `rate_predicted`,
-            `rate_measured`, `half_life_predicted`, `half_life_measured`, `d_sup`, `d_sup_expected` (5, 50, 95 %),
-            `standard_error` and the layers of the budget; None where there is none.
+        modes: for every mode or part its `mode`, `frequency` (of a part its cut-off, of a degree none),
+            `rate_predicted`, `rate_measured`, `half_life_predicted`, `half_life_measured`, `d_sup`, `d_sup_expected`
+            (5, 50, 95 %), `standard_error` and the layers of the budget; None where there is none.
         expected: the expected D_sup, said before training; None without laziness.
         laziness: at the last step, None if not given.
         verdict: `holds` or `fails`, from the measurement; None about other networks than those of the forecast, and
@@ -136,6 +136,8 @@ def compare(prediction: Prediction, training: Run | Trajectory, *, remedies: boo
         verdict, reason = None, f"nothing was learnt: no {_noun(prediction)} moved by more than {HOLDS_BELOW} of itself"
     else:
         verdict, reason = _verdict(float(columns["d_sup"].max()), expected, lazy)
+    if verdict and not probe.modal:
+        reason += "; no forecast, which is calibrated on modes, of parts"
     if verdict and remedies and expected is not None and expected.verdict == "fails":
         reason += f": {advice(prediction)}"
     if others:
@@ -152,9 +154,12 @@ def _rows(
     """One a mode: rates and half-lives of theory and training, and what `columns` say of it."""
     problem, probe, lr = prediction.problem, prediction.probe, float(prediction.law.lr)
     curves = {"predicted": probe(prediction.theory, problem), "measured": probe(training, problem)}
-    frequencies, rows = probe.modes(problem) / problem.domain.period, []
+    frequencies, rows = probe.frequencies(problem), []
     for k, mode in enumerate(probe.labels(problem).tolist()):
-        row: dict[str, Any] = {"mode": mode, "frequency": float(frequencies[k])}
+        row: dict[str, Any] = {
+            "mode": mode,
+            "frequency": float(frequencies[k]) if np.isfinite(frequencies[k]) else None,
+        }
         for name, curve in curves.items():
             size, fell = curve.size()[:, k], bool(curve.present[k])
             row[f"rate_{name}"] = fitted_rate(curve.steps, size, lr) if fell else None

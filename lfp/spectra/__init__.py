@@ -13,5 +13,6 @@ from lfp.spectra.on_points import (
     largest_rates as largest_rates,
     sobolev_rates as sobolev_rates,
 )
+from lfp.spectra.ranks import rank_frequencies as rank_frequencies
 
 _guard(globals())

@@ -156,7 +156,11 @@ def test_what_the_units_spoil_is_said_before_training(tmp_path, capsys, monkeypa
     [
         ("x,y\n1,2\n2,3\n3,4\n4,9\n", ["--columns", "z"], "columns='z' is unknown; allowed: x, y"),
         ("speed,y\n1,2\n2,3\n", ["--columns", "sped"], "did you mean 'speed'"),
-        ("a,b,y\n1,2,3\n2,3,4\n", [], "has 3 columns, a,b,y; allowed: 2 (x, y), or --columns and --target"),
+        (
+            "a,b,y\n1,2,3\n2,3,4\n",
+            ["--domain", "line"],
+            "has 3 columns, a,b,y; allowed: 2 (x, y), or --columns and --target",
+        ),
         ("a,y\nRome,1\nBonn,2\n", [], "column 1 (a) has no numbers"),
         ("x,y\n1,2\n2,\n3,4\n", [], "line 3, column 2 (y): '' is missing, and 1 of 3 rows have gaps"),
         ("x,y\n1,7\n2,7\n3,7\n4,7\n", [], "y is 7 everywhere"),

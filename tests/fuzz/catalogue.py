@@ -41,6 +41,8 @@ FOURIER = spectra.FourierSpectrum(jnp.array([0.0, 0.5, 0.25, 0.125, 0.0625]), 8)
 TRAJECTORY = lfp.solve(FOURIER, PROBLEM, LAW, STEPS)
 CURVES = lfp.probe(TRAJECTORY, PROBLEM)
 NORTH = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
+CLOUD = lfp.Points(np.random.default_rng(0).normal(size=(9, 3)), np.arange(9.0))
+DIRECTIONS = lfp.Points(CLOUD.x / np.linalg.norm(CLOUD.x, axis=1, keepdims=True), np.arange(9.0))
 FALL = np.array([1.0, 0.5, 0.25, 0.125])
 
 
@@ -74,6 +76,12 @@ _law = slips.instance(lfp.GradientDescent)
 _problem = slips.instance(lfp.Problem)
 _spectrum = slips.instance(spectra.GramSpectrum)
 _whole = slips.count
+_orders = slips.also(
+    slips.array(),
+    (lambda k: np.asarray(k) + 0.5, "halves"),
+    (lambda k: np.asarray(k) - 3, "below 0"),
+    (lambda k: np.append(k, k), "twice"),
+)
 CALLS = {
     # domains
     "Line": Call(
@@ -514,6 +522,52 @@ CALLS = {
         {"cutoffs": (2, 3)},
         {"cutoffs": slips.also(slips.array(), (lambda c: (0, *c), "0"), (lambda c: (*c, *c), "twice"))},
         lambda f: f(TRAJECTORY, PROBLEM).remaining,
+    ),
+    "DirectionProbe": Call(
+        lfp.DirectionProbe,
+        {"data": CLOUD, "modes": np.array([1, 2]), "directions": 1},
+        {"modes": _orders, "directions": _whole(1)},
+        lambda f: f.matrix,
+    ),
+    "DegreeProbe": Call(
+        lfp.DegreeProbe,
+        {"space": SPHERE, "data": DIRECTIONS, "degrees": np.array([0, 1])},
+        {"degrees": _orders},
+        lambda f: f.matrix @ DIRECTIONS.y,
+    ),
+    "RankProbe": Call(
+        lfp.RankProbe,
+        {"spectrum": lfp.spectrum(linear, CLOUD), "data": CLOUD, "ranks": np.array([1, 2])},
+        {},
+        lambda f: f.eigenvalues,
+    ),
+    "carrying_ranks": Call(
+        lfp.carrying_ranks,
+        {"spectrum": lfp.spectrum(linear, CLOUD), "data": CLOUD, "share": 0.5, "most": 2},
+        {},
+        lambda found: found[0],
+    ),
+    "rank_frequencies": Call(
+        spectra.rank_frequencies,
+        {"x": CLOUD.x, "weights": CLOUD.weights, "functions": CLOUD.x},
+        {"x": slips.points, "weights": slips.weights},
+    ),
+    "principal_directions": Call(
+        measure.principal_directions,
+        {"x": CLOUD.x, "weights": CLOUD.weights, "count": 2},
+        {"x": slips.points, "weights": slips.weights, "count": _whole(1)},
+    ),
+    "harmonics_of_degree": Call(
+        domains.harmonics_of_degree,
+        {"space": SPHERE, "x": NORTH, "top": 1},
+        {"top": _whole(0)},
+        lambda found: found[1] @ found[1].T,
+    ),
+    "sum_of_degrees": Call(
+        lfp.sum_of_degrees,
+        {"space": SPHERE, "x": NORTH, "degrees": np.array([1, 2]), "amplitudes": np.array([1.0, 2.0])},
+        {"degrees": _orders},
+        lambda p: p.y,
     ),
     "relative_error": Call(
         measure.relative_error,

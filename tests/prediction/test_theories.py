@@ -214,11 +214,11 @@ for arguments in ({"steps": np.array([0, 0.5, 1.5])}, {"steps": np.arange(3), "d
     except lfp.InputError as error:
         print(error)
 try:
-    lfp.predict(net, lfp.Points(p.x, p.y))
+    lfp.predict(net, lfp.Points(p.x, p.y), probe=lfp.ModeProbe())
 except lfp.InputError as error:
     print(error)
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
     assert said[0].endswith("must be whole numbers")
     assert said[1] == "dtype=float64 is switched off; allowed: float32, or jax_enable_x64"
-    assert said[2].startswith("problem=Points has no modes to follow")
+    assert said[2].startswith("probe='modes' on Points, which have no period; allowed: RankProbe")
