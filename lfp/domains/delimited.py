@@ -1,4 +1,4 @@
-"""Text in columns, as programs write it: which encoding, which separator, which decimal sign; its cells by line.
+"""Text in columns, as programs write it: which separator, which decimal sign; its cells by line.
 
 The rule: of tab, semicolon, bar, comma and spaces, each with decimal point or comma, the pair under which most rows
 have one width and most cells are numbers, or words that no other separator parts; of several that do equally well the
@@ -6,12 +6,9 @@ first in this order, the point before the comma. So `1,5;2,5` is 1.5 and 2.5, an
 names a single column: then it is 1.5.
 """
 
-import codecs
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -19,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lfp import _checks, _files
+from lfp.domains.encoded import decoded
 
 SAMPLE = 1000
 """Rows from which the separator is found."""
@@ -38,7 +36,6 @@ THOUSANDS = {
     sign: re.compile(rf"[+-]?[1-9]\d{{0,2}}({mark}\d{{3}})+", re.ASCII) for sign, mark in ((".", r"\."), (",", ","))
 }
 """What may be a whole number with a sign between its thousands."""
-_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _COMMENT = re.compile(rf"[ \t]*#(?!({'|'.join(re.escape(error[1:]) for error in ERRORS)}))", re.IGNORECASE)
 _IDLE = " \t#,;|"
 """A line that begins with one may be blank or a comment."""
@@ -50,7 +47,6 @@ _SEVERAL = re.compile(r"[;\t|]|,(?! )|\d \d")
 """In a word: another separator would part it."""
 _WORD = 0.9
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
-_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 class Delimited(NamedTuple):
@@ -127,7 +123,7 @@ def read_text(path: str | Path, name: str) -> Delimited:
         InputError: a file that cannot be read, that is no text, or in which no separator finds numbers.
     """
     said = f"{name}={str(path)!r}"
-    text, encoding = _decoded(said, _files.read_input(name, path))
+    text, encoding = decoded(said, _files.read_input(name, path))
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     told = _SEPARATOR_LINE.match(text)  # Excel's own
@@ -282,47 +278,6 @@ def _cells(
 
 def _lines(text: str) -> Iterator[str]:
     return (found.group() for found in _LINE.finditer(text))
-
-
-def _decoded(said: str, raw: bytes) -> tuple[str, str]:
-    """The text and its encoding: by its mark, UTF-16 where every other byte is 0, else UTF-8, Windows-1252, Latin-1."""
-    if raw[:2] == b"\x1f\x8b":
-        raw = _unpacked(said, raw)
-    if raw[:4] == b"PK\x03\x04":
-        msg = f"{said} is a spreadsheet or a zip archive; allowed: text in columns, as spreadsheets export it"
-        raise _checks.InputError(msg)
-    encodings = [encoding for mark, encoding in _MARKS.items() if raw.startswith(mark)]
-    for encoding, zeros in (("utf-16-le", raw[1:4096:2]), ("utf-16-be", raw[0:4096:2])):
-        if not encodings and zeros and zeros.count(0) > len(zeros) / 2:
-            encodings = [encoding]
-    for encoding in encodings or ("utf-8", "cp1252", "latin-1"):
-        try:
-            text = raw.decode(encoding).rstrip("\x1a")  # the end of a file of DOS
-        except UnicodeDecodeError:
-            continue
-        control = _CONTROL.search(text)
-        if not control:
-            return text, encoding
-        line = 1 + len(re.findall(r"\r\n|\r|\n", text[: control.start()]))
-        msg = f"{said} cannot be read: line {line} has the control character {control.group()!r}; "
-        break
-    else:
-        msg = f"{said} cannot be read: no text in UTF-8, UTF-16 or Latin-1; "
-    raise _checks.InputError(msg + "allowed: columns of numbers, also as .gz")
-
-
-def _unpacked(said: str, raw: bytes) -> bytes:
-    """What gzip packed, at most as large as a plain file may be."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
-            raw = file.read(_files.LARGEST_INPUT + 1)
-    except (OSError, EOFError, zlib.error):
-        msg = f"{said} cannot be read: damaged gzip; allowed: a whole file"
-        raise _checks.InputError(msg) from None
-    if len(raw) > _files.LARGEST_INPUT:
-        msg = f"{said} unpacks to more than {_files.LARGEST_INPUT} bytes; allowed: at most these"
-        raise _checks.InputError(msg)
-    return raw
 
 
 def _count(number: int, noun: str) -> str:

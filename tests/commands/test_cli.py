@@ -164,7 +164,7 @@ def test_errors_of_test_points_say_test(tmp_path, capsys):
     (tmp_path / "test.csv").write_text("x\n0\nlow\n")
     files = ["--data", str(tmp_path / "data.csv"), "--test", str(tmp_path / "test.csv")]
     assert main(["solve", *files, "--out", str(tmp_path / "out")]) == 2
-    assert re.search(r"lfp: test='\S+' data row 2 is 'low'", capsys.readouterr().err)
+    assert re.search(r"lfp: test='\S+' line 3, column 1 \(x\): 'low' is no number", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_broken_experiments_are_one_line(tmp_path, capsys, source, said):
         (["solve", "--activation", "sin", "--sigma-b", "2"], "sigma_b=2.0 with activation='sin'"),
         (["solve", "--activation", "sin", "--treatment", "instant"], "treatment='instant' with activation='sin'"),
         (["solve", "--activation", "sin", "--frequencies", "1"], "frequencies='1' with activation='sin'"),
-        (["solve", "--times", "0,1", "--test", "large.csv"], "test='large.csv' has numbers up to 1e+150"),
+        (["solve", "--times", "0,1", "--test", "large.csv"], "test='large.csv' line 3, column 1 (x): '1e150' is not"),
         (["spectrum", "--domain", "euclidean", "--dim", "2"], "dim=2 with data='data.csv' of 1 coordinates"),
     ],
 )
