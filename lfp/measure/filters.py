@@ -84,6 +84,9 @@ def median_distance(x: Float[np.ndarray, "n d"]) -> float:
         >>> median_distance(np.array([[0.0], [1.0], [3.0]]))
         2.0
     """
+    if len(x) < 2:
+        msg = f"x has {len(x)} point; allowed: at least 2"
+        raise _checks.InputError(msg)
     some = x[np.unique(np.linspace(0, len(x) - 1, 1000).astype(int))]
     squares = np.sum((some - some.mean(axis=0)) ** 2, axis=1)
     centred = some - some.mean(axis=0)

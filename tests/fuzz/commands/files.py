@@ -60,6 +60,8 @@ def world(folder: Path) -> None:
     x = np.linspace(-0.9, 0.9, 12)
     lines = [f"{a:.6f},{np.sin(3 * a):.6f}" for a in x]
     (folder / "good.csv").write_text("x,y\n" + "\n".join(lines) + "\n")
+    cloud = [f"{a:.6f},{np.cos(9 * a):.6f},{a * a:.6f}" for a in x]
+    (folder / "cloud.csv").write_text("x1,x2,y\n" + "\n".join(cloud) + "\n")
     (folder / "other.csv").write_text("x,y\n" + "\n".join(lines[::2]) + "\n")
     (folder / "bad.csv").write_text("x,y\n1,2\n3\n")
     (folder / "words.txt").write_text("not a table\n")

@@ -13,6 +13,8 @@ SMALL: dict[str, list[list[str]]] = {
     "overlay": [
         ["--width", "32", "--points", "16", "--modes", "1,2", "--steps", "20", "--snapshots", "5", "--seeds", "1"],
         ["--width", "32", "--data", "good.csv", "--modes", "1,2", "--steps", "20", "--snapshots", "5", "--seeds", "1"],
+        ["--width", "32", "--data", "cloud.csv", "--steps", "20", "--snapshots", "5", "--seeds", "1"],
+        ["--width", "32", "--domain", "sphere", "--points", "16", "--steps", "20", "--snapshots", "5", "--seeds", "1"],
     ],
     "solve": [["--data", "good.csv", "--times", "0,1,inf"], ["--image", "good.png", "--size", "8", "--times", "0,1"]],
     "spectrum": [
@@ -164,6 +166,8 @@ FORMS: dict[str, list[list[str]]] = {
     "overlay": [
         ["--domain", "circle"],
         ["--data", "good.csv"],
+        ["--data", "cloud.csv", "--probe", "direction"],
+        ["--domain", "sphere", "--points", "16"],
         ["--optimizer", "sgd", "--batch-size", "8", "--probe", "filter"],
         ["--parametrization", "ntk", "--optimizer", "momentum"],
         ["--optimizer", "adam", "--theory", "empirical"],
