@@ -46,7 +46,7 @@ FILES = {
     "Latin-1": "Länge;y\n0,5;1\n1;0,5\n-2000,25;3e-4\n".encode("latin-1"),
     "comments": "# by a spectrometer, at 3 K\nx,y\n  # first\n0.5,1\n1,0.5\n#1,2,3\n-2000.25,3e-4\n",
     "blank rows": "\n\nx,y\n0.5,1\n,\n1,0.5\n \t\n;;;\n-2000.25,3e-4\n\n",
-    "packed": gzip.compress(b"x,y\n0.5,1\n") + gzip.compress(b"1,0.5\n-2000.25,3e-4\n"),
+    "packed": gzip.compress(b"x,y\n0.5,1\n", mtime=0) + gzip.compress(b"1,0.5\n-2000.25,3e-4\n"),
     "index of pandas": ",x,y\n0,0.5,1\n1,1,0.5\n2,-2000.25,3e-4\n",
     "row names of R": '"x" "y"\n"1" 0.5 1\n"2" 1 0.5\n"3" -2000.25 3e-4\n',
     "text": 'place,x,y,note\n"Rome, Italy",0.5,1,\nBonn,1,0.5,"two\nlines"\nOslo,-2000.25,3e-4,x\n',
@@ -144,7 +144,7 @@ def test_a_decimal_comma_after_the_sample(read):
         ("My title\nx,y\n1,2\n3,4\n", "1 name in its header and 2 cells .*; line 1 may be a title"),
         ("Of 2020\nx,y\n1,2\n3,4\n", "line 1 may be a title"),
         ("x,y\r\n1,2\r\n3,\x014\r\n", r"line 3 has the control character '\\x01'"),
-        (gzip.compress(b"x,y\n1,2\n")[:-9], "damaged gzip"),
+        (gzip.compress(b"x,y\n1,2\n", mtime=0)[:-9], "damaged gzip"),
         (b"PK\x03\x04 and so on", "a spreadsheet or a zip archive"),
     ],
 )
