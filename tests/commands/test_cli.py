@@ -7,11 +7,10 @@ import sys
 
 import pytest
 
-from lfp import InputError
+from lfp import DegreeProbe, DirectionProbe, InputError, RankProbe
 from lfp.commands import options
 from lfp.commands.cli import main
 from lfp.commands.stderr import Stderr
-from lfp.domains.domain import Domain
 from lfp.domains.euclidean import SAMPLINGS, Euclidean
 from lfp.domains.named import DOMAINS
 from lfp.equation.solver import TREATMENTS
@@ -89,11 +88,11 @@ def test_the_word_of_what_is_being_done(tmp_path):
 @pytest.mark.parametrize(
     ("command", "option", "names"),
     [
-        (options.Overlay, "domain", {name for name, kind in DOMAINS.items() if isinstance(kind(), Domain)}),
+        (options.Overlay, "domain", {*DOMAINS, "points"}),
         (options.Overlay, "distribution", DISTRIBUTIONS),
         (options.Overlay, "optimizer", OPTIMIZERS),
         (options.Overlay, "schedule", SCHEDULES),
-        (options.Overlay, "probe", PROBES),
+        (options.Overlay, "probe", {*PROBES, *(one.name for one in (RankProbe, DirectionProbe, DegreeProbe))}),
         (options.Overlay, "theory", THEORIES),
         (options.Solve, "distribution", DISTRIBUTIONS),
         (options.Solve, "treatment", TREATMENTS),
