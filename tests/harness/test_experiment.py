@@ -243,7 +243,7 @@ def test_a_folder_without_experiments_is_refused(source, why, folder, tmp_path, 
 
 def test_the_command(folder, tmp_path, capsys):
     where = ["--out", str(tmp_path), "--folder", str(folder)]
-    assert cli.main(["experiment", "list", *where]) == 0
+    assert cli.main(["experiment", "list", *where[2:]]) == 0
     assert "straight line" in capsys.readouterr().out
     assert cli.main(["experiment", "run", "lien", *where]) == 2
     assert "did you mean 'line'" in capsys.readouterr().err
