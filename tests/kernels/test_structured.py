@@ -271,7 +271,7 @@ def test_equinox_and_flax_modules_of_layers():
 
     def build(key):
         keys = jax.random.split(key, 3)
-        layers = [eqx.nn.Conv1d(2, 3, 2, key=keys[0]), eqx.nn.PReLU(), eqx.nn.GroupNorm(1, 3)]
+        layers = [eqx.nn.Conv1d(2, 3, 2, key=keys[0]), eqx.nn.Lambda(eqx.nn.PReLU()), eqx.nn.GroupNorm(1, 3)]
         layers += [eqx.nn.Lambda(jnp.ravel), eqx.nn.MLP(15, "scalar", 4, 2, key=keys[1])]
         return eqx.nn.Sequential([eqx.nn.Lambda(lambda x: x.reshape(2, 6)), *layers])
 
