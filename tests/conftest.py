@@ -38,6 +38,12 @@ def _compiled_programs_have_room(request: pytest.FixtureRequest) -> Iterator[Non
         gc.collect()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile without LLVM's passes, a fifth of the time, where nothing runs long; slow tests compile as users do."""
+    if "not slow" in config.getoption("markexpr"):
+        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark them, before the markers choose."""

@@ -116,10 +116,11 @@ def evolve(dtype: Any, case: str) -> Program:
     known, times = jnp.asarray(x), np.array([1.0, 30.0, np.inf], dtype)
     method = lfp.Exact() if case == "dense" else lfp.Krylov(1e-3, 16)
 
-    def solve(scale: jax.Array, y: jax.Array) -> jax.Array:
+    def solve(scale: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
         operator = lfp.Operator("relu", b=lfp.Gaussian(scale), dim=x.shape[1])
         product = build(operator, known)
-        return lfp.evolve(operator, lfp.Points(x, y), times, method=method, product=product).residual
+        solution = lfp.evolve(operator, lfp.Points(x, y), times, method=method, product=product)
+        return solution.residual, solution.error
 
     return Program(solve, (np.asarray(4.0, dtype), np.sin(3 * x[:, 0])))
 

@@ -12,8 +12,8 @@ from tests.programs import PROGRAMS
 
 PLATFORMS = ("cuda", "tpu")
 GPUS = [device for device in jax.devices() if device.platform == "gpu"]
-TOLERANCE = {"float32": 1e-2, "float64": 1e-9}
-"""Of the largest value. A GPU multiplies float32 matrices with 10 bits of mantissa, 5e-4 a number."""
+TOLERANCE = {"float32": 1e-3, "float64": 1e-9}
+"""Of the largest value."""
 
 
 @pytest.fixture(params=TOLERANCE)
@@ -61,13 +61,21 @@ def test_a_process_on_a_cpu_lowers_sums_for_other_devices(dtype):
 @pytest.mark.skipif(not GPUS, reason="JAX sees no GPU")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_gpu_agrees_with_a_cpu(name, dtype):
-    """To `TOLERANCE`, relative to the largest value."""
+    """To `TOLERANCE`; solutions to the errors that they state on each, in the norm of the weights.
+
+    Matrices of float32 are multiplied as such: a GPU takes 10 bits of mantissa unless it is told.
+    """
     results = []
     for device in (GPUS[0], jax.devices("cpu")[0]):
-        with jax.default_device(device):
+        with jax.default_device(device), jax.default_matmul_precision("highest"):
             program = PROGRAMS[name](dtype)
             results.append(jax.jit(program.job)(*jax.device_put(program.arrays, device)))
             assert {leaf.device for leaf in jax.tree.leaves(results[-1])} == {device}
+    if name.startswith("evolve"):
+        (found, its_error), (expected, error) = (map(np.asarray, result) for result in results)
+        distance = np.linalg.norm(found - expected, axis=1)
+        assert (distance <= (error + its_error) * np.linalg.norm(program.arrays[1])).all()
+        return
     for found, expected in zip(*map(jax.tree.leaves, results), strict=True):
         size = float(jnp.max(jnp.abs(expected)))
         np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[dtype.name] * size)

@@ -159,8 +159,9 @@ def _dual(dual: Dual, c: Array, variances: tuple[Array, ...]) -> Pair:
     if len(variances) == 2:
         return pair
     # a point meets itself: rounding of c beside its variance would count, for duals take the difference of squares
-    own = dual(*3 * variances)
-    return jnp.fill_diagonal(pair[0], own[0], inplace=False), jnp.fill_diagonal(pair[1], own[1], inplace=False)
+    same = jnp.eye(len(c), dtype=bool)  # and no scatter, which would be a pass of its own
+    value, slope = (jnp.where(same, at[:, None], of) for at, of in zip(dual(*3 * variances), pair, strict=True))
+    return value, slope
 
 
 def _layer(dual: Dual, degree: int, w: Array, b: Array, state: State) -> State:

@@ -64,7 +64,7 @@ def second_moment(which: Distribution) -> float:
     """E w^2 of a scalar weight, in double precision also where JAX has none.
 
     Example:
-        >>> round(second_moment(Gaussian(3.0)), 14)
+        >>> round(second_moment(Gaussian(3.0)), 12)
         9.0
     """
     wide = lambda leaf: jnp.asarray(leaf, float) if eqx.is_array_like(leaf) else leaf  # noqa: E731
