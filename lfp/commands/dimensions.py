@@ -11,6 +11,7 @@ from lfp import _checks
 from lfp.commands.options import SPACES, Overlay, numbers
 from lfp.domains.harmonics import Graded, resolved_degree, sum_of_degrees
 from lfp.domains.hypercube import Hypercube
+from lfp.domains.joint import Joint
 from lfp.domains.named import domain
 from lfp.domains.problems import Points, merge
 from lfp.domains.tables import Table
@@ -44,9 +45,7 @@ def points_of(s: Overlay, table: Table, say: Say) -> tuple[Points, Units]:
     """Points of a file, of R^d or of a space, and the units of their targets."""
     replace(s, domain=s.domain or "points").check()  # the file says that it is points
     x, y = table.with_target()
-    if len(x) < x.shape[1]:
-        msg = f"data={table.path!r} has {len(x)} rows of {x.shape[1]} coordinates; allowed: as many rows or more, "
-        raise _checks.InputError(msg + "or fewer --columns")
+    _refuse_few(table, x)
     if np.ptp(y) == 0:
         msg = f"y is {y[0]:.6g} everywhere; allowed: targets that vary"
         raise _checks.InputError(msg)
@@ -58,6 +57,40 @@ def points_of(s: Overlay, table: Table, say: Say) -> tuple[Points, Units]:
     data = merge(x, s.amplitude * units.inner(y))
     _say_merged(len(x), data, say)
     return data, Units(units.shift * s.amplitude, units.scale)
+
+
+def joint_of(s: Overlay, table: Table, say: Say) -> tuple[Joint, Units]:
+    """Points of R^d with several targets, or one a class, and the units of each."""
+    settings = replace(s, domain=s.domain or "points")
+    if s.domain not in (None, "points") or settings.followed != "rank":
+        where = f"domain={s.domain!r}" if s.domain not in (None, "points") else f"probe={s.followed!r}"
+        msg = f"{where} with several targets; allowed: domain='points' and probe='rank'"
+        raise _checks.InputError(msg)
+    settings.check()
+    x, y, names = table.with_targets()
+    _refuse_few(table, x)
+    for name, column in zip(names, y.T, strict=True):
+        if np.ptp(column) == 0:
+            msg = f"target {name} is {column[0]:.6g} everywhere; allowed: targets that vary"
+            raise _checks.InputError(msg)
+    x = units_of("x", x, standardize=True).inner(x) if s.standardize else x
+    units = units_of("y", y, center=s.center, standardize=s.standardize)
+    data = Joint.of(x, s.amplitude * units.inner(y), names, classes=bool(table.classes))
+    if len(data.inputs) < len(x):
+        say(f"{len(x) - len(data.inputs)} repeated x merged with weights")
+    if table.classes:
+        say(f"{len(names)} classes: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}")
+    if units == Units() and s.amplitude == 1:
+        return data, units
+    each = (np.tile(np.broadcast_to(part, len(names)), len(data.inputs)) for part in (units.shift, units.scale))
+    shift, scale = each
+    return data, Units(shift * s.amplitude, scale)
+
+
+def _refuse_few(table: Table, x: np.ndarray) -> None:
+    if len(x) < x.shape[1]:
+        msg = f"data={table.path!r} has {len(x)} rows of {x.shape[1]} coordinates; allowed: as many rows or more, "
+        raise _checks.InputError(msg + "or fewer --columns")
 
 
 def space_of(s: Overlay, columns: int | None = None) -> Graded:

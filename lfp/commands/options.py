@@ -26,7 +26,7 @@ _DEPTHS = Within(1, 1000)
 Depth = Annotated[int, _DEPTHS]
 Scale = Annotated[float, Within(1e-15, 1e15)]
 """Of weights and targets: their squares and fourth powers are numbers in single precision too."""
-Theory = Literal["ntk", "lfp", "empirical", "moving", "flow"]
+Theory = Literal["ntk", "lfp", "empirical", "separate", "moving", "flow"]
 
 LARGEST_WHOLE, MOST_NUMBERS = 10**6, 10**4
 """Of numbers between commas: the largest whole one, and how many there may be."""
@@ -46,7 +46,7 @@ class Reading:
     """columns of --data that hold the coordinates, by name or, without a header, by number: x1,x2; without it all
     but the target"""
     target: str | None = None
-    """column of --data that holds the target; without it y, else the last"""
+    """column of --data that holds the target; without it y, else the last. In overlay it may be several: y1,y2"""
     missing: Literal["refuse", "drop"] | None = None
     """rows of --data with gaps: refuse or drop; without it refuse"""
     subsample: Annotated[int, Within(4, 10**7)] | None = None
@@ -57,11 +57,16 @@ class Reading:
     """take the mean off and divide by the standard deviation: of the targets in overlay, which fits its domain to the
     coordinates; of both in solve; of the coordinates in spectrum. Results are in your units"""
 
+    @property
+    def labelled(self) -> bool:
+        """Whether the target is a label."""
+        return getattr(self, "classes", False)
+
     def check_reading(self, data: Path | None) -> None:
         """Refuse what needs data, where there is none."""
         if data is None:
             refuse(self, ("columns", "target", "missing", "subsample"), "no data", "--data")
-            for name in ("center", "standardize"):
+            for name in ("center", "standardize", "classes"):
                 if getattr(self, name, False):
                     msg = f"{name}=True with no data; allowed: --data"
                     raise _checks.InputError(msg)
@@ -83,6 +88,8 @@ class Overlay(Reading):
     """dimension of sphere (3 without it) and hypercube (10), angles of the torus (2); with --data the columns say it"""
     data: Path | None = None
     """file with columns x, y or x1..xd, y, separated by anything, also packed as .gz; without --data a sum of modes"""
+    classes: bool = False
+    """the target is a label, of words or numbers: one output a class, 1 where a row is of it, else 0"""
     center: bool = False
     """take the mean of the targets off; results are in your units"""
     period: Scale | None = None
@@ -144,8 +151,8 @@ class Overlay(Reading):
     seed: Seed = 0
     """seed of the ensemble, and of --subsample: a sweep over it draws other rows"""
     theory: Theory = "ntk"
-    """infinite width, the LFP operator, the kernel of each network at initialisation, the same as it moves (first
-    order), infinite width in continuous time"""
+    """infinite width, the LFP operator, the kernel of each network at initialisation, the same with every output alone,
+    the same as it moves (first order), infinite width in continuous time"""
     x64: bool = False
     """train in float64; the theory always is"""
     allow_divergence: bool = False

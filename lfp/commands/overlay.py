@@ -17,6 +17,7 @@ from lfp.commands import dimensions
 from lfp.commands.options import NTK, SPACES, Overlay, given, numbers
 from lfp.commands.rows import read_rows
 from lfp.domains.circle import Circle
+from lfp.domains.joint import Joint
 from lfp.domains.line import Line
 from lfp.domains.named import domain
 from lfp.domains.problems import Problem, carrying_modes, one_turn, problem, sum_of_modes
@@ -24,8 +25,10 @@ from lfp.domains.tables import Table
 from lfp.domains.units import Units, units_of
 from lfp.figures import plots
 from lfp.figures.budget import draw_budget
-from lfp.measure.probes import PROBES, Data, FilterProbe, Probe, length
+from lfp.measure.outputs import OutputProbe, accuracy, cross_entropy
+from lfp.measure.probes import PROBES, Data, FilterProbe, Probe, length, sup_distance
 from lfp.measure.trajectory import Trajectory, log_steps, save
+from lfp.networks.joined import joined
 from lfp.networks.mlp import MLP
 from lfp.networks.network import Network, kernel
 from lfp.networks.two_layer import TwoLayer
@@ -86,7 +89,8 @@ def build_parts(
     The probe is None for ranks, which need the kernel.
     """
     s.check()
-    (data, units), network = build_problem(s, say), build_network(s)
+    data, units = build_problem(s, say)
+    network = joined(build_network(s, data), data)
     probe = build_probe(s, data)
     options = given(s, ("momentum", "batch_size"))
     recipe = Recipe(s.optimizer, schedule=s.schedule, weight_decay=s.weight_decay, **options)
@@ -100,6 +104,8 @@ def build_problem(s: Overlay, say: Callable[[str], None]) -> tuple[Data, Units]:
     if s.data is None:
         return dimensions.random_points(s, say) if s.domain in SPACES else on_grid(s)
     table = read_rows(s, s.data, s.seed, say)
+    if table.classes or table.others:
+        return dimensions.joint_of(s, table, say)
     several = s.domain is None and s.period is None and table.target is not None and table.values.shape[1] > 2
     if several or s.domain in (*SPACES, "points"):
         return dimensions.points_of(s, table, say)
@@ -148,13 +154,14 @@ def on_period(s: Overlay, table: Table, say: Callable[[str], None]) -> tuple[Pro
     return data, Units(units.shift * s.amplitude, units.scale)
 
 
-def build_network(s: Overlay) -> Network:
-    """The network, in the one scaling or the other."""
+def build_network(s: Overlay, data: Data) -> Network:
+    """The network, in the one scaling or the other, with the outputs of the data."""
+    outputs = data.outputs if isinstance(data, Joint) else 1
     if s.scaling == "ntk":
-        return MLP(s.width, s.depth, s.activation, alpha=s.alpha, **given(s, NTK))
+        return MLP(s.width, s.depth, s.activation, alpha=s.alpha, outputs=outputs, **given(s, NTK))
     make = DISTRIBUTIONS[s.distribution or "gaussian"]
     a, w, b = (make(1.0 if scale is None else scale) for scale in (s.sigma_a, s.sigma_w, s.sigma_b))
-    return TwoLayer(s.width, s.activation, a, w, b, s.alpha)
+    return TwoLayer(s.width, s.activation, a, w, b, s.alpha, outputs=outputs)
 
 
 def build_probe(s: Overlay, data: Data) -> Probe | None:
@@ -215,7 +222,7 @@ def _run(
     save(folder / "curves.nc", in_units(curves(prediction, trained.trajectory), units))
     say("comparing and drawing ...")
     report = compare(prediction, trained, remedies=remedies and not trained.interrupted)
-    drift = kernel_drift(network, trained.start, trained.end, data.x)
+    drift = kernel_drift(prediction.network, trained.start, trained.end, data.x)
     if len(trained.trajectory.steps) > 1:  # interrupted at once: nothing to draw
         draw(folder, prediction, trained.trajectory, report, units)
     if trained.interrupted:
@@ -227,7 +234,8 @@ def _run(
         "kernel_drift": drift,
         "budget": report.budget(),
         "probe": {"name": probe.name, **quality},
-        "units": {"y": units.summary()},
+        "units": {"y": of_outputs(units, data).summary()},
+        **(by_output(prediction, trained.trajectory) if isinstance(data, Joint) else {}),
         "lr": float(law.lr),
         "steps": int(trained.trajectory.steps[-1]),
         "interrupted": trained.interrupted,
@@ -239,10 +247,40 @@ def _run(
     return result
 
 
+def of_outputs(units: Units, data: Data) -> Units:
+    """One of each output in place of one of each value."""
+    if not isinstance(data, Joint) or units == Units():
+        return units
+    return Units(*(part[: data.outputs] for part in units))
+
+
+def by_output(prediction: Prediction, training: Trajectory) -> dict[str, Any]:
+    """What is left of every output at the end, D_sup over the looks, and what classes make of it, mean of the runs."""
+    data, whole = prediction.problem, OutputProbe()
+    assert isinstance(data, Joint)
+    theory, measured = (whole(one, data).size()[len(training.steps) - 1] for one in (prediction.theory, training))
+    gaps = sup_distance(prediction.theory, training, data, whole)
+    rows = [
+        {"output": name, "left_predicted": float(a), "left_measured": float(b), "d_sup": float(gap)}
+        for name, a, b, gap in zip(data.names, theory, measured, gaps, strict=True)
+    ]
+    if not data.classes:
+        return {"outputs": rows}
+    last = {kind.__name__: float(kind(training, data)[:, -1].mean()) for kind in (accuracy, cross_entropy)}
+    return {"outputs": rows, **last}
+
+
 def curves(prediction: Prediction, training: Trajectory) -> Any:
     """The measurement beside the prediction, labelled: what the pictures are drawn from."""
     last, measured = prediction.probe(training, prediction.problem).labelled()
     theory = prediction.to_xarray().rename(run="theory_run", step="theory_step", f="f_theory")
+    data = prediction.problem
+    if isinstance(data, Joint):
+        theory = theory.assign_coords(output=("point", np.tile(data.names, len(data.inputs))))
+    if isinstance(data, Joint) and data.classes:
+        theory = theory.assign(
+            {kind.__name__: (("run", "step"), kind(training, data)) for kind in (accuracy, cross_entropy)}
+        )
     return theory.rename(remaining="remaining_theory").assign(
         step=training.steps,
         run=np.arange(len(training.values)),
@@ -279,7 +317,7 @@ def in_units(data: Any, units: Units) -> Any:
 
 
 def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Report, units: Units) -> None:
-    """The four pictures: modes over steps, heat map, snapshots of the function, budget of the error."""
+    """The pictures: modes over steps, heat map, snapshots of the function, budget of the error; outputs."""
     data, probe = prediction.problem, prediction.probe
     theory, measured = (probe(one, data) for one in (prediction.theory, training))
     band = None if prediction.band is None else probe(prediction.band, data)
@@ -299,6 +337,14 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Rep
         else:
             plots.plot_agreement(axes, y, theory_f, training_f, steps)
         _files.save_figure(fig, folder, "snapshots")
+        if isinstance(data, Joint):
+            wide = plots.figure(columns=1 + data.classes, width=6.0 + 2.4 * data.classes)
+            fig, axes = wide[0], np.atleast_1d(wide[1])
+            whole = [OutputProbe()(one, data) for one in (prediction.theory, training)]
+            plots.plot_modes(axes[0], *whole, full=np.arange(min(plots.MOST_MODES, data.outputs)))
+            if data.classes:
+                plots.plot_classes(axes[1], training.steps, accuracy(training, data), cross_entropy(training, data))
+            _files.save_figure(fig, folder, "outputs")
     words = [str(row["mode"]) for row in report.modes]
     kind = f"{probe.name} "  # of ranks and degrees the number is enough
     named = all(word.startswith(kind) for word in words)

@@ -46,7 +46,7 @@ def read_rows(s: Reading, data: str | Path, seed: int | None, say: Callable[[str
         seed: of the rows that are drawn; None is 0.
         say: takes the remarks.
     """
-    table = read_csv(data, columns=s.columns, target=s.target, missing=s.missing or "refuse")
+    table = read_csv(data, columns=s.columns, target=s.target, missing=s.missing or "refuse", labels=s.labelled)
     for remark in table.remarks:
         say(remark)
     if s.subsample is None:

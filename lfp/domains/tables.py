@@ -29,6 +29,8 @@ class Table(NamedTuple):
         target: the column of the target; None where there is none, as in a single column.
         places: of the columns in the file, the first being 1; empty where they are all.
         remarks: what was left out, and what the file leaves open; one line at most.
+        others: the columns of further targets.
+        classes: what the numbers of the target stand for, where it is a label.
     """
 
     values: Float[np.ndarray, "n columns"]
@@ -37,21 +39,28 @@ class Table(NamedTuple):
     target: int | None
     places: tuple[int, ...] = ()
     remarks: tuple[str, ...] = ()
+    others: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The columns of all targets."""
+        return () if self.target is None else (self.target, *self.others)
 
     @property
     def coordinates(self) -> Float[np.ndarray, "n d"]:
-        """All columns but the target."""
-        return self.values if self.target is None else np.delete(self.values, self.target, axis=1)
+        """All columns but the targets."""
+        return np.delete(self.values, self.targets, axis=1) if self.targets else self.values
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Of the coordinates: what errors call them."""
-        return tuple(self.column(i) for i in range(self.values.shape[1]) if i != self.target)
+        return tuple(self.column(i) for i in range(self.values.shape[1]) if i not in self.targets)
 
     @property
     def coordinate_names(self) -> tuple[str, ...] | None:
         """Of all columns but the target; None where one has none."""
-        names = tuple(name for i, name in enumerate(self.names or ("",)) if i != self.target)
+        names = tuple(name for i, name in enumerate(self.names or ("",)) if i not in self.targets)
         return names if all(names) else None
 
     def column(self, i: int) -> str:
@@ -62,8 +71,12 @@ class Table(NamedTuple):
         """Coordinates and target.
 
         Raises:
-            InputError: no target, or nothing beside it.
+            InputError: no target, several or labels, or nothing beside it.
         """
+        if self.others or self.classes:
+            what = "a label for a target" if self.classes else f"{len(self.targets)} targets"
+            msg = f"data={self.path!r} has {what}; allowed here: one target, of numbers"
+            raise _checks.InputError(msg)
         if self.target is None or self.values.shape[1] < 2:
             what = f"columns {','.join(self.names)}" if self.names else f"{self.values.shape[1]} column"
             if self.names and len(self.names) > 1:
@@ -73,6 +86,20 @@ class Table(NamedTuple):
             msg += "or named by target"
             raise _checks.InputError(msg)
         return self.coordinates, self.values[:, self.target]
+
+    def with_targets(self) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n o"], tuple[str, ...]]:
+        """Coordinates, targets and their names; of labels one target a class, 1 where a row is of it, else 0.
+
+        Raises:
+            InputError: no target, nothing beside it, a single class.
+        """
+        x, first = self._replace(others=(), classes=()).with_target()
+        if not self.classes:
+            return self.coordinates, self.values[:, self.targets], tuple(map(self.column, self.targets))
+        if len(self.classes) < 2:
+            msg = f"target of data={self.path!r} has one class, {self.classes[0]}; allowed: two or more"
+            raise _checks.InputError(msg)
+        return x, np.eye(len(self.classes))[first.astype(int)], self.classes
 
     def thinned(self, count: int, seed: int | None) -> "Table":
         """At most so many of the rows, in their order: drawn without replacement, or even ones.
@@ -114,6 +141,7 @@ def read_csv(
     columns: str | Sequence[str] | None = None,
     target: str | None = None,
     missing: Literal["refuse", "drop"] = "refuse",
+    labels: bool = False,
 ) -> Table:
     r"""Numbers of a text in columns: separator, decimal sign, encoding and header are found (`delimited`).
 
@@ -126,8 +154,9 @@ def read_csv(
         name: what errors call it.
         columns: names of the coordinates, a sequence or between commas, without a header their numbers from 1; None:
             all but the target.
-        target: name of the target; None: the column y, else the last one; empty: none.
+        target: name of the target, or names between commas; None: the column y, else the last one; empty: none.
         missing: whether rows with gaps are refused or dropped.
+        labels: whether the target is a label, of words or numbers.
 
     Raises:
         InputError: a file that cannot be read, rows of unequal length, words among numbers, gaps, unknown columns,
@@ -142,7 +171,14 @@ def read_csv(
     """
     text = read_text(path, name)
     found, comments = _columns(text)
+    target, further = _several(found, target)
+    classes = _encode(text, found, target) if labels else ()
     chosen, aim = _chosen(text, found, columns, target)
+    more = [_named(text, found, "target", name) for name in further]
+    if len({aim, *more}) <= len(more) or (columns is not None and not set(more).isdisjoint(chosen)):
+        msg = f"target={','.join([str(target), *further])!r} with columns={columns!r} name a column twice; "
+        raise _checks.InputError(msg + "allowed: each once")
+    chosen += [i for i in more if i not in chosen]
     remarks = _remarks(text, found, chosen, columns, comments)
     for i in chosen:
         _refuse_word(text, found[i].word, i)
@@ -165,7 +201,45 @@ def read_csv(
     names = tuple(text.names[i] for i in chosen) if text.names else None
     places = tuple(i + 1 for i in chosen)
     remark = (f"{Path(path).name}: {'; '.join(remarks)}",) if remarks else ()
-    return Table(values[whole], names, str(path), None if aim is None else chosen.index(aim), places, remark)
+    place, others = None if aim is None else chosen.index(aim), tuple(chosen.index(i) for i in more)
+    return Table(values[whole], names, str(path), place, places, remark, others, classes)
+
+
+def _several(found: list[_Column], target: str | None) -> tuple[str | None, list[str]]:
+    """The first target and the others, of names between commas; a column may have a comma in its name."""
+    if not target or target in [column.label for column in found]:
+        return target, []
+    first, *others = (name.strip() for name in target.split(","))
+    return first, others
+
+
+MOST_CLASSES = 1000
+
+
+def _encode(text: Delimited, found: list[_Column], target: str | None) -> tuple[str, ...]:
+    """The classes of a column of labels, whose cells become their numbers: numbers in their order, words in theirs."""
+    labels = [column.label for column in found]
+    place = labels.index("y") if text.names and "y" in labels else len(found) - 1
+    place = place if target is None else _named(text, found, "target", target)
+    cells = [cells[place].strip() for _, cells in text.rows()]
+    known = sorted(
+        {cell for cell in cells if not is_missing(cell)}, key=lambda cell: (not _is_number(cell), _order(cell))
+    )
+    if len(known) > MOST_CLASSES:
+        msg = f"{text.said} column {_place(text, place)} has {len(known)} different labels; allowed: {MOST_CLASSES}"
+        raise _checks.InputError(msg)
+    number = {cell: i for i, cell in enumerate(known)}
+    values = np.array([number.get(cell, np.nan) for cell in cells])
+    found[place] = _Column(labels[place], values, None, whole=True)
+    return tuple(known)
+
+
+def _is_number(cell: str) -> bool:
+    return NUMBERS["."].fullmatch(cell) is not None
+
+
+def _order(cell: str) -> Any:
+    return float(cell) if _is_number(cell) else cell
 
 
 def _columns(text: Delimited) -> tuple[list[_Column], int]:

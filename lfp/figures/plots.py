@@ -194,6 +194,21 @@ def plot_snapshots(
     axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
+def plot_classes(
+    axes: "Axes",
+    steps: Int[np.ndarray, " t"],
+    accuracy: Float[np.ndarray, "run t"],
+    entropy: Float[np.ndarray, "run t"],
+) -> None:
+    """Accuracy and cross-entropy over the steps, as measured: mean of the runs, and the range of all."""
+    for values, colour, label in ((accuracy, SERIES[0], "accuracy"), (entropy, SERIES[1], "cross-entropy (nats)")):
+        axes.fill_between(steps[1:], *np.quantile(values[:, 1:], (0, 1), axis=0), color=colour, alpha=0.2, lw=0)
+        axes.plot(steps[1:], values[:, 1:].mean(axis=0), color=colour, lw=1.6, label=label)
+    axes.set(xscale="log", xlabel="step of the optimiser", ylabel="training, measured", xlim=(1, max(steps[-1], 2)))
+    axes.set_ylim(0, 1.05 * max(1.0, float(entropy[:, 1:].max())))
+    axes.legend(fontsize=8)
+
+
 def plot_agreement(
     axes: "Sequence[Axes]",
     target: Float[np.ndarray, " n"],

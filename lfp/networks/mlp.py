@@ -27,6 +27,7 @@ class MLP(eqx.Module):
         w_std: neural-tangents' W_std, every layer; differentiable, as b_std.
         b_std: neural-tangents' b_std, every layer.
         alpha: output scale; larger is lazier.
+        outputs: o; of more than one f is (n, o), and the data are `Joint`.
 
     Raises:
         InputError: width below 2, depth below 1, a scale that is not positive, unknown activation.
@@ -43,6 +44,7 @@ class MLP(eqx.Module):
     w_std: float | Float[Array, ""] = 2**0.5
     b_std: float | Float[Array, ""] = 0.5
     alpha: float = eqx.field(static=True, default=1.0)
+    outputs: int = eqx.field(static=True, default=1)
 
     def __check_init__(self) -> None:
         _checks.integer("width", self.width, 2)
@@ -50,22 +52,23 @@ class MLP(eqx.Module):
         _checks.unless_traced(_checks.positive, "w_std", self.w_std)
         _checks.unless_traced(_checks.nonnegative, "b_std", self.b_std)
         _checks.positive("alpha", self.alpha)
+        _checks.integer("outputs", self.outputs, 1)
 
     def init(self, key: PRNGKeyArray, dim: int) -> Params:
         """Draw a list of (W, b), of shapes (fan_in, fan_out), (fan_out,)."""
-        sizes = [dim, *[self.width] * self.depth, 1]
+        sizes = [dim, *[self.width] * self.depth, self.outputs]
         keys = jax.random.split(key, 2 * len(sizes))
         return [
             (jax.random.normal(keys[2 * i], pair), jax.random.normal(keys[2 * i + 1], pair[1:]))
             for i, pair in enumerate(pairwise(sizes))
         ]
 
-    def apply(self, params: Params, x: Float[Array, "n dim"]) -> Float[Array, " n"]:
+    def apply(self, params: Params, x: Float[Array, "n dim"]) -> Float[Array, "points ..."]:
         """alpha z_{depth+1}(x); training removes its value at initialisation."""
         for i, (w, b) in enumerate(params):
             x = self.activation(x) if i else x
             x = self.w_std / math.sqrt(len(w)) * (x @ w) + self.b_std * b[None, :]
-        return self.alpha * x[:, 0]
+        return self.alpha * (x[:, 0] if self.outputs == 1 else x)
 
     def kernel(self) -> LayeredKernel:
         """The NTK in the limit of infinite width."""

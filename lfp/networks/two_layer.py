@@ -25,6 +25,7 @@ class TwoLayer(eqx.Module):
         b: distribution of the biases.
         alpha: output scale; larger is lazier.
         asi: antisymmetric initialisation: the second half copies (w, b) and negates a, so that f_0 = 0.
+        outputs: o; of more than one every neuron has as many output weights, f is (n, o), and the data are `Joint`.
 
     Raises:
         InputError: width below 2, odd width with `asi`, alpha not positive, unknown activation.
@@ -43,16 +44,18 @@ class TwoLayer(eqx.Module):
     b: Distribution = Gaussian()
     alpha: float = eqx.field(static=True, default=1.0)
     asi: bool = eqx.field(static=True, default=True)
+    outputs: int = eqx.field(static=True, default=1)
 
     def __check_init__(self) -> None:
         _checks.integer("width", self.width, 2)
         _checks.positive("alpha", self.alpha)
+        _checks.integer("outputs", self.outputs, 1)
         if self.asi and self.width % 2:
             msg = f"width={self.width} must be even: antisymmetric initialisation pairs the neurons"
             raise _checks.InputError(msg)
 
     def init(self, key: PRNGKeyArray, dim: int) -> Params:
-        """Draw (a, w, b), of shapes (m,), (dim, m), (m,)."""
+        """Draw (a, w, b), of shapes (m,) or (m, o), (dim, m), (m,)."""
         count = self.width // 2 if self.asi else self.width
         a, w, b = self.neurons(key, count, dim)
         if self.asi:
@@ -62,11 +65,12 @@ class TwoLayer(eqx.Module):
     def neurons(self, key: PRNGKeyArray, count: int, dim: int) -> Params:
         """`count` independent neurons (a, w, b)."""
         keys = jax.random.split(key, 3)
-        a = self.a.sample(keys[0], count)[:, 0]
+        a = self.a.sample(keys[0], count * self.outputs)[:, 0]
+        a = a if self.outputs == 1 else a.reshape(count, self.outputs)
         b = self.b.sample(keys[2], count)[:, 0]
         return a, self.w.sample(keys[1], count, dim).T, b
 
-    def apply(self, params: Params, x: Float[Array, "n dim"]) -> Float[Array, " n"]:
+    def apply(self, params: Params, x: Float[Array, "n dim"]) -> Float[Array, "points ..."]:
         """f(x)."""
         a, w, b = params
         return self.alpha / math.sqrt(self.width) * (self.activation(x @ w + b[None, :]) @ a)

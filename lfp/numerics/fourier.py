@@ -88,7 +88,7 @@ def grid(x: Float[np.ndarray, "n d"]) -> Grid | None:
     values = np.asarray(x, np.float64)
     origin, shape = values.min(axis=0), []
     for column in values.T:
-        gaps = np.diff(np.unique(column))  # those of rounding stand beside those of the grid
+        gaps = np.diff(np.sort(column))  # those of repetition and rounding stand beside those of the grid
         shape.append(1 + int(np.sum(gaps > gaps.max(initial=0.0) / 2)))
     if np.prod(shape, dtype=float) != len(x):
         return None
@@ -98,7 +98,7 @@ def grid(x: Float[np.ndarray, "n d"]) -> Grid | None:
     if found is None or np.any(found >= counts):
         return None
     flat = np.asarray(np.ravel_multi_index(tuple(found.T), shape))
-    return None if len(np.unique(flat)) < len(x) else Grid(origin, step, tuple(shape), flat)
+    return Grid(origin, step, tuple(shape), flat) if np.bincount(flat, minlength=len(x)).all() else None
 
 
 def fast_size(n: int) -> int:

@@ -198,18 +198,6 @@ def _lanczos(product: Product, vector: Array, check: Check, rows: int, max_depth
     return state, ends
 
 
-def _along(block: Array, v: Array) -> Array:
-    """Block times v, a few rows of many columns: elsewhere than on a CPU as sums, for which a GPU is taken whole."""
-
-    def product(block: Array, v: Array) -> Array:
-        return jnp.matmul(block, v, precision="highest")
-
-    def sums(block: Array, v: Array) -> Array:
-        return jnp.sum(block * v[None, :], axis=1)
-
-    return jax.lax.platform_dependent(block, v, cpu=product, default=sums)
-
-
 def _bordered(small: Array, end: Array, last: Array, corner: Array) -> Array:
     """T with one more row: `last` beside its last entry, `corner` on the diagonal."""
     return small.at[end, end + 1].set(last).at[end + 1, end].set(last).at[end + 1, end + 1].set(corner)
@@ -232,7 +220,7 @@ def _step(product: Product, j: Array, state: _State) -> _State:
 
     def clean(i: Array, v: Array) -> Array:
         block = jax.lax.dynamic_slice_in_dim(basis, i * _BLOCK, _BLOCK)
-        return v - jnp.matmul(_along(block, v), block, precision="highest")
+        return v - jnp.matmul(jnp.matmul(block, v, precision="highest"), block, precision="highest")
 
     filled = j // _BLOCK + 1
     new = jax.lax.fori_loop(0, filled, clean, new)

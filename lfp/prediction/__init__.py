@@ -8,6 +8,7 @@ from lfp.prediction.lfp_model import LFP as LFP
 from lfp.prediction.ntk import NTK as NTK
 from lfp.prediction.empirical import Empirical as Empirical
 from lfp.prediction.flow import Flow as Flow
+from lfp.prediction.separate import Separate as Separate
 from lfp.prediction.moving import Moving as Moving
 from lfp.prediction.fluctuations import network_spectrum as network_spectrum
 

@@ -20,6 +20,7 @@ class Empirical(Theory):
     name: ClassVar[str] = "empirical"
     layer: ClassVar[tuple[str, str]] = ("empirical_vs_training", "training")
     most_points: ClassVar[float] = 512
+    most_joint: ClassVar[float] = 200
     of_networks: ClassVar[bool] = True
 
     def refusal(self, network: Network, law: Law | None, points: int) -> str | None:  # noqa: ARG002

@@ -17,13 +17,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Complex, Float, Int, PRNGKeyArray
 
 from lfp import _checks
+from lfp.domains.joint import Joint
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.algebra import Function, as_kernel
 from lfp.kernels.empirical import cast, empirical_kernel
 from lfp.measure.trajectory import Trajectory
+from lfp.networks.joined import Joined
 from lfp.networks.network import Network, Params, kernel
 from lfp.networks.two_layer import TwoLayer
 from lfp.optimisers.law import Law
@@ -37,6 +39,8 @@ NEURONS = 1024
 FEWEST, MOST = 12, 128
 """Samples: their spread has a standard error of .06 (128) to .21 (12) of itself."""
 LARGEST_BAND = 1024
+SOME = 512
+"""Values that stand for more than `LARGEST_BAND`."""
 
 _WORK = 2**35  # operations for all samples, unless they are too few
 
@@ -61,6 +65,34 @@ def band_of(plan: Plan, infinite: Spectrum) -> Trajectory | None:
     gram = K(jnp.asarray(problem.x), None)
     noise = batch_noise(problem, gram, law, plan.steps, jax.random.fold_in(key, 1), len(band.values))
     return replace(band, values=band.values + noise)
+
+
+def strays_on_some(plan: Plan, matrix: Complex[np.ndarray, "k n"]) -> Complex[np.ndarray, "run t k"] | None:
+    """How single networks stray in the coefficients of a probe, from `SOME` values of more than `LARGEST_BAND`.
+
+    The points are drawn from the data, and the rows of the probe are sums over these alone: the spread of a coefficient
+    hardly depends on the number of points, its mean, which is taken off, does.
+
+    Args:
+        plan: the training.
+        matrix: takes values at the data to coefficients.
+
+    Returns:
+        Deviations from their mean; None where the step is unstable for a sample.
+    """
+    problem, count = plan.problem, len(plan.problem.x)
+    outputs = problem.outputs if isinstance(problem, Joint) else 1
+    drawn = np.random.default_rng(0).choice(count // outputs, max(SOME // outputs, 2), replace=False)
+    rows = (np.sort(drawn)[:, None] * outputs + np.arange(outputs)).ravel()
+    share = np.asarray(problem.weights)[rows]
+    share = share * (np.asarray(problem.weights).sum() / share.sum())
+    some = Points(problem.x[rows], np.asarray(problem.y)[rows], share)
+    key = jax.random.fold_in(jax.random.key(plan.seed), np.uint32(2**31 - 1))
+    with contextlib.suppress(Unstable):
+        found = fluctuations(plan.network, some, plan.law, plan.steps, kernel(plan.network), key)
+        along = found.values @ (matrix[:, rows] * (share / np.asarray(problem.weights)[rows])).T
+        return along - along.mean(axis=0, keepdims=True)
+    return None
 
 
 def fluctuations(
@@ -99,7 +131,7 @@ def fluctuations(
     refuse_dense(len(problem.x))
     x = jax.device_put(problem.x)
     count = _samples(network, x)
-    if isinstance(network, TwoLayer):
+    if isinstance(_inner(network), TwoLayer):
         limit = as_kernel(kernel)(x, None)
         weights, y, where = (
             jax.device_put(np.asarray(part, limit.dtype)) for part in (problem.weights, problem.y, steps)
@@ -128,7 +160,7 @@ def _refuse_unstable(law: Law, largest_rate: float) -> None:
 def _samples(network: Network, x: Float[Array, "n d"]) -> int:
     """As many as the work allows: a Gram matrix and its eigenvectors each."""
     n, dim = x.shape
-    if isinstance(network, TwoLayer):
+    if isinstance(_inner(network), TwoLayer):
         count = (2 + dim) * min(network.width, NEURONS)
     else:  # derivatives by each parameter, which are dearer
         shapes = jax.tree.leaves(jax.eval_shape(lambda key: network.init(key, dim), jax.random.key(0)))
@@ -138,7 +170,7 @@ def _samples(network: Network, x: Float[Array, "n d"]) -> int:
 
 @eqx.filter_jit
 def _runs(
-    network: TwoLayer,
+    network: Network,
     x: Float[Array, "n d"],
     limit: Float[Array, "n n"],
     weights: Float[Array, " n"],
@@ -163,16 +195,26 @@ def _drawn(network: Network, key: PRNGKeyArray, dim: int) -> Params:
 
 
 @eqx.filter_jit
-def _of_width(network: TwoLayer, x: Float[Array, "n d"], limit: Float[Array, "n n"], key: PRNGKeyArray) -> Array:
-    """K_m: (1 - s) K + s K_c."""
-    neurons = network.width // 2 if network.asi else network.width
+def _of_width(network: Network, x: Float[Array, "n d"], limit: Float[Array, "n n"], key: PRNGKeyArray) -> Array:
+    """K_m: (1 - s) K + s K_c. What outputs share is the slope of the neurons, each with output weights of its own."""
+    inner, joint = _inner(network), isinstance(network, Joined)
+    assert isinstance(inner, TwoLayer)
+    x, output = (x[:, :-1], x[:, -1]) if joint else (x, jnp.zeros(len(x), x.dtype))
+    neurons = inner.width // 2 if inner.asi else inner.width
     count = min(neurons, NEURONS)
-    a, w, b = network.neurons(key, count, x.shape[1])
+    a, w, b = inner.neurons(key, count, x.shape[1])
     z = w.T @ x.T + b[:, None]
-    value, slope = network.activation(z), a[:, None] * network.activation.derivative(z)
-    sample = (value.T @ value + (slope.T @ slope) * (1 + x @ x.T)) / count
+    a = a[:, output.astype(int)] if joint else a[:, None]
+    value, slope = inner.activation(z), a * inner.activation.derivative(z)
+    own = jnp.where(output[:, None] == output[None, :], value.T @ value, 0) if joint else value.T @ value
+    sample = (own + (slope.T @ slope) * (1 + x @ x.T)) / count
     share = (count / neurons) ** 0.5
     return (1 - share) * limit + share * sample.astype(limit.dtype)
+
+
+def _inner(network: Network) -> Network:
+    """The network of several outputs itself."""
+    return network.inner if isinstance(network, Joined) else network
 
 
 def network_spectrum(network: Network, problem: Problem | Points, params: Params) -> GramSpectrum:

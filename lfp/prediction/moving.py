@@ -20,6 +20,7 @@ class Moving(Empirical):
     name: ClassVar[str] = "moving"
     layer: ClassVar[None] = None
     most_points: ClassVar[float] = LARGEST
+    most_joint: ClassVar[float] = 0
 
     def refusal(self, network: Network, law: Law | None, points: int) -> str | None:  # noqa: ARG002
         """Laws that are no steps of descent; points for which a few kernels an iterate are too many."""

@@ -13,12 +13,14 @@ from jaxtyping import Array, Complex, Float, Int
 from lfp import _checks
 from lfp._signature import says_itself
 from lfp.domains.problems import Problem
-from lfp.measure.probes import MODES, Data, Probe, movement, sup_distance
+from lfp.measure.probes import ABSENT, MODES, Data, ModeProbe, Probe, movement, sup_distance
+from lfp.measure.projections import Projection
 from lfp.measure.trajectory import Trajectory, log_steps
+from lfp.networks.joined import joined
 from lfp.networks.network import Network
 from lfp.optimisers.descent import GradientDescent
 from lfp.optimisers.law import Law
-from lfp.prediction.fluctuations import band_of
+from lfp.prediction.fluctuations import LARGEST_BAND, band_of, strays_on_some
 from lfp.prediction.forecast import HOLDS_BELOW, Forecast, forecast, forecast_of_networks
 from lfp.prediction.rounding import rounding
 from lfp.prediction.theory import THEORIES, Ground, Theory, beside, refuse, theory_of
@@ -123,11 +125,12 @@ def predict(
 
     Args:
         network: the network that will be trained.
-        problem: the data, a `Problem`, or `Points` of any dimension.
+        problem: the data, a `Problem`, `Points` of any dimension, or `Joint` ones of several outputs.
         law: the optimiser; None takes gradient descent with lr = 1 / largest rate.
         steps: steps at which to look, increasing from 0; None takes 80 of 3000, `log_steps(3000, 80)`.
         theory: `ntk` (infinite width), `lfp` (the LFP operator: two-layer networks with widely spread biases),
-            `empirical` (the kernel of each network at its initialisation: any network), or a `Theory`. Others that
+            `empirical` (the kernel of each network at its initialisation: any network), `separate` (the same, every
+            output alone), or a `Theory`. Others that
             apply are worked out beside it, for the error budget.
         seeds: number of networks that will be trained.
         seed: seed of their initialisation.
@@ -152,6 +155,7 @@ def predict(
     refuse_swapped(network, problem, law)
     if probe is not None:
         probe.refuse(problem)
+    network = joined(network, problem)
     chosen, points = theory_of(theory), len(problem.x)
     refuse(chosen, network, law, points)
     ground = Ground(network, problem, law, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite)
@@ -160,7 +164,7 @@ def predict(
     law = GradientDescent(1 / float(np.asarray(ground.reference.rates).max())) if law is None else law
     plan = Plan(network, problem, law, log_steps(3000, 80) if steps is None else steps, seeds, seed, dtype)
     curves = {chosen.name: chosen.follow(plan, ground)}
-    for name, other in beside(chosen, network, law, points).items():
+    for name, other in beside(chosen, network, law, problem).items():
         with contextlib.suppress(_checks.InputError):  # a layer of the budget that does not exist
             curves[name] = other.follow(plan, ground)
     said = Prediction(plan, chosen.name, curves, rates=probe.rates(problem, ground.reference), probe=probe)
@@ -186,10 +190,27 @@ def _expected(
         )
     around = next(curve for curve in (band, curves.get("empirical"), said.theory) if curve is not None)
     strays = said.probe(around, said.problem).remaining
+    if around is said.theory and not of_networks:
+        some = _strays_on_some(said)
+        strays = strays if some is None else some
     gap = np.zeros((len(lazy), len(said.probe.modes(said.problem))), complex)
     if said.name != "ntk" and not of_networks and "ntk" in curves:
         gap = said.probe(said.theory, said.problem).mean() - said.probe(curves["ntk"], said.problem).mean()
     return forecast(strays, gap, lazy, network, said.plan.seeds, known=of_networks, rough=rough)
+
+
+def _strays_on_some(said: Prediction) -> Complex[np.ndarray, "run t k"] | None:
+    """How networks stray where there are too many points for a band, relative to the start of every mode."""
+    probe, problem = said.probe, said.problem
+    if len(problem.x) <= LARGEST_BAND or not isinstance(probe, Projection | ModeProbe):
+        return None
+    matrix = probe.matrix if isinstance(probe, Projection) else probe.matrix(problem)  # type: ignore[arg-type]
+    found = strays_on_some(said.plan, matrix)
+    if found is None:
+        return None
+    target = matrix @ np.asarray(problem.y)
+    rms = np.sqrt(problem.weights @ np.asarray(problem.y) ** 2)
+    return found / np.where(np.abs(target) > ABSENT * rms, target, rms)
 
 
 def _rough(said: Prediction, spectrum: Spectrum) -> Complex[np.ndarray, "t k"] | float:

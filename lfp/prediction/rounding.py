@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from lfp.domains.joint import by_output
 from lfp.domains.problems import Problem
+from lfp.networks.joined import at_once
 from lfp.networks.network import Network, Params
 from lfp.optimisers.law import Law
 from lfp.prediction.drift import clock, left
@@ -42,8 +44,11 @@ def rounding(plan: Plan, spectrum: Spectrum) -> Float[np.ndarray, "run t n"] | N
     exact = spectrum.rates.dtype
     where, y = (jax.device_put(np.asarray(part, exact)) for part in (times, problem.y))
     sums = problem.weights[None, :] * np.asarray(_sums(spectrum, law, where, y))
-    x, sums = (jax.device_put(np.asarray(part, dtype)) for part in (problem.x, sums))
-    errors = np.stack([np.asarray(_errors(plan.network, one, x, sums), float) for one in unstack(plan.initialise())])
+    network, points = at_once(plan.network, problem)
+    sums = sums if network is plan.network else by_output(problem, sums)
+    x, sums = (jax.device_put(np.asarray(part, dtype)) for part in (points, sums))
+    errors = np.stack([np.asarray(_errors(network, one, x, sums), float) for one in unstack(plan.initialise())])
+    errors = errors.reshape(*errors.shape[:2], len(problem.x))
     taus = [np.zeros_like(errors[:, 0])]
     for step, (before, after) in enumerate(pairwise(times), 1):
         span, tau = (jax.device_put(np.asarray(part, exact)) for part in ([after - before], taus[-1]))
@@ -70,7 +75,9 @@ def _share(law: Law, times: Array, floor: Array, rates: Array) -> Array:
 
 
 @eqx.filter_jit
-def _errors(network: Network, params: Params, x: Float[Array, "n d"], sums: Float[Array, "t n"]) -> Float[Array, "t n"]:
+def _errors(
+    network: Network, params: Params, x: Float[Array, "n d"], sums: Float[Array, "t n *o"]
+) -> Float[Array, "t n *o"]:
     """f(theta_0 + d) - f(theta_0) - J d in the precision of the weights, d = J^T c / alpha^2."""
 
     def apply(params: Params) -> Array:

@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from lfp import _checks
+from lfp.domains.joint import Joint
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.empirical import cast
 from lfp.measure.trajectory import Trajectory
+from lfp.networks.joined import joined
 from lfp.networks.network import Network, Params, kernel
 from lfp.optimisers.law import Law
 from lfp.prediction.fluctuations import network_spectrum
@@ -50,7 +52,7 @@ class Ground:
         dtype: Any = jnp.float32,
         infinite: Spectrum | None = None,
     ) -> None:
-        self.network, self.problem, self.law = network, problem, law
+        self.network, self.problem, self.law = joined(network, problem), problem, law
         self.seeds, self.seed, self.dtype = seeds, seed, dtype
         if infinite is not None:
             self.infinite = infinite
@@ -96,7 +98,9 @@ class Theory(eqx.Module):
     layer: ClassVar[tuple[str, str] | None] = None
     """(layer of the error budget, theory or `training` that it is compared with)."""
     most_points: ClassVar[float] = np.inf
-    """Points up to which it is worked out beside another theory, for the budget."""
+    """Values up to which it is worked out beside another theory, for the budget: a point has as many as outputs."""
+    most_joint: ClassVar[float] = 0
+    """Points of several outputs up to which it is, however many these are."""
     of_networks: ClassVar[bool] = False
     """Whether it uses the very networks that will be trained, at their start."""
 
@@ -130,10 +134,13 @@ def no_linear_law(law: Law | None) -> str | None:
     return f"with {type(law.base).__name__}, which has no linear law; allowed: 'empirical', an estimate"
 
 
-def beside(theory: Theory, network: Network, law: Law, points: int) -> dict[str, Theory]:
+def beside(theory: Theory, network: Network, law: Law, problem: Problem | Points) -> dict[str, Theory]:
     """The other theories that apply and cost little, for the error budget; those with settings stand alone."""
+    points = len(problem.x)
+    inputs = len(problem.inputs) if isinstance(problem, Joint) else np.inf
     plain = (kind for kind in THEORIES.values() if not any(f.default is MISSING for f in fields(kind)))
-    others = {kind.name: kind() for kind in plain if kind.name != theory.name and points <= kind.most_points}
+    cheap = (kind() for kind in plain if points <= kind.most_points or inputs <= kind.most_joint)
+    others = {other.name: other for other in cheap if other.name != theory.name}
     return {name: other for name, other in others.items() if other.refusal(network, law, points) is None}
 
 

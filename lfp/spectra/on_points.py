@@ -13,9 +13,11 @@ from jaxtyping import Array, Float, Int, Num, PRNGKeyArray
 
 from lfp import _checks
 from lfp.domains.circle import Circle
+from lfp.domains.joint import Joint
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.algebra import Kernel, refuse_asymmetric
 from lfp.kernels.blocked import Product
+from lfp.networks.joined import JointKernel
 from lfp.numerics.eigenpairs import largest_pairs
 from lfp.numerics.fourier import is_full_period_grid
 from lfp.numerics.krylov import Family
@@ -115,6 +117,40 @@ class GramSpectrum(eqx.Module):
         return _rounding(len(self.rates), self.rates)
 
 
+class JointSpectrum(eqx.Module):
+    """Several outputs that do not see each other: the rates of one kernel, each for every output.
+
+    Args:
+        inner: rates and eigenvectors on the points.
+        outputs: their number; values go point by point, the outputs of a point after one another.
+    """
+
+    inner: GramSpectrum
+    outputs: int = eqx.field(static=True)
+
+    @property
+    def rates(self) -> Float[Array, " r"]:
+        """Those of one output."""
+        return self.inner.rates
+
+    def apply(self, family: Family, u: Float[Array, " no"]) -> Float[Array, "t no"]:
+        """g_t(K P) of every output."""
+        found = jax.vmap(lambda one: self.inner.apply(family, one), 1, 2)(u.reshape(-1, self.outputs))
+        return found.reshape(len(found), -1)
+
+    def coefficients(self, u: Float[Array, " no"]) -> Float[Array, " r"]:
+        """|c|^2 along each rate, summed over the outputs."""
+        return jax.vmap(self.inner.coefficients, 1)(u.reshape(-1, self.outputs)).sum(axis=0)
+
+    def rates_of(self, modes: Int[np.ndarray, " k"]) -> None:
+        """None: eigenvectors of scattered points are not modes."""
+
+    @property
+    def noise_floor(self) -> Float[Array, ""]:
+        """That of one output."""
+        return self.inner.noise_floor
+
+
 @partial(jax.jit, static_argnums=0)
 def _rounding(count: int, rates: Float[Array, " r"]) -> Float[Array, ""]:
     return count * jnp.finfo(rates.dtype).eps * rates.max()
@@ -168,11 +204,16 @@ def refuse_dense(n: int) -> None:
         raise _checks.InputError(msg)
 
 
-def data_spectrum(kernel: Kernel, data: Problem | Points) -> FourierSpectrum | GramSpectrum:
+def data_spectrum(kernel: Kernel, data: Problem | Points) -> FourierSpectrum | GramSpectrum | JointSpectrum:
     """Rates of a kernel on data: by FFT of one row where kernel and grid are translation invariant, else by eigh.
 
+    Of several outputs that do not see each other on the points alone.
     Under jit, which hides whether a kernel is translation invariant, `GramSpectrum`.
     """
+    if isinstance(data, Joint) and isinstance(kernel, JointKernel):
+        refuse_dense(len(data.inputs))
+        gram = kernel.inner(jax.device_put(data.inputs), None)
+        return JointSpectrum(gram_spectrum(gram, data.shares), data.outputs)
     x = jax.device_put(data.x)
     even = np.allclose(data.weights, 1 / len(x), rtol=1e-9)  # repeated points weigh more: no circulant matrix
     if even and isinstance(data, Problem) and isinstance(data.domain, Circle) and is_full_period_grid(data.turns):

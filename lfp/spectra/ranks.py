@@ -7,13 +7,16 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lfp import _checks
+from lfp.domains.joint import Joint
 from lfp.measure.filters import CHUNK, gaps
 from lfp.measure.probes import Data
 from lfp.measure.projections import Projection
-from lfp.spectra.on_points import GramSpectrum, PartialSpectrum
+from lfp.spectra.on_points import GramSpectrum, JointSpectrum, PartialSpectrum
 
 FOLLOWED = 8
 """Ranks where none are asked for."""
+HELD = 0.2
+"""Share of the energy of a rank from which on an output is followed on its own."""
 
 
 class RankProbe(Projection):
@@ -51,11 +54,17 @@ class RankProbe(Projection):
         if orders.max() > resolved:
             msg = f"ranks={orders.max()} has no rate above rounding on {len(data.x)} points; allowed: up to {resolved}"
             raise _checks.InputError(msg)
-        vectors = np.asarray(spectrum.vectors, np.float64)[:, orders - 1]
-        root = np.sqrt(np.asarray(spectrum.weights, np.float64))
-        self.points, self.matrix = data.x, (vectors.T * root).astype(complex)
-        self.followed, self.called = orders, np.array([f"rank {r}" for r in orders])
-        self.places = rank_frequencies(data.x, data.weights, vectors / root[:, None])
+        points, shares, found = _on_points(spectrum, data)
+        vectors = np.asarray(found.vectors, np.float64)[:, orders - 1]
+        root = np.sqrt(shares)
+        matrix, called = vectors.T * root, [f"rank {r}" for r in orders]
+        places = rank_frequencies(points, shares, vectors / root[:, None])
+        if isinstance(spectrum, JointSpectrum):
+            matrix, of, called = _along_outputs(matrix, orders, data)
+            orders, places = orders[of], places[of]
+        self.points, self.matrix = data.x, matrix.astype(complex)
+        self.followed, self.called = orders, np.array(called)
+        self.places = places
         self.measures = {"resolution": float(resolved), "condition": 1.0}
         self.eigenvalues = rates[orders - 1]
 
@@ -66,14 +75,45 @@ class RankProbe(Projection):
 
 def resolved_rates(spectrum: Any, data: Data) -> tuple[Float[np.ndarray, " r"], int]:
     """All rates, and how many of them are above rounding."""
-    if not isinstance(spectrum, GramSpectrum | PartialSpectrum):
+    if not isinstance(spectrum, GramSpectrum | PartialSpectrum | JointSpectrum):
         msg = f"spectrum={type(spectrum).__name__} has no ranks; allowed: GramSpectrum, PartialSpectrum, or ModeProbe()"
         raise _checks.InputError(msg)
-    if len(spectrum.weights) != len(data.x):
-        msg = f"spectrum is of {len(spectrum.weights)} points; allowed: that of the data, {len(data.x)}"
+    points, _, found = _on_points(spectrum, data)
+    if len(found.weights) != len(points):
+        msg = f"spectrum is of {len(found.weights)} points; allowed: that of the data, {len(points)}"
         raise _checks.InputError(msg)
     rates = np.asarray(spectrum.rates, np.float64)
     return rates, int(np.sum(rates > float(spectrum.noise_floor)))
+
+
+def _on_points(spectrum: Any, data: Data) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Any]:
+    """Points, their shares and the spectrum on them; of several outputs each point once."""
+    if isinstance(spectrum, JointSpectrum) and isinstance(data, Joint):
+        return data.inputs, data.shares, spectrum.inner
+    return data.x, np.asarray(getattr(spectrum, "weights", data.weights), np.float64), spectrum
+
+
+def _along_outputs(
+    matrix: Float[np.ndarray, "k n"], orders: Int[np.ndarray, " k"], data: Any
+) -> tuple[Float[np.ndarray, "r no"], Int[np.ndarray, " r"], list[str]]:
+    """Of every rank its part along the target of all outputs, and of the outputs that hold `HELD` of it their own.
+
+    K does not see outputs: an eigenfunction times any direction in their space is one.
+    """
+    coefficients = matrix @ np.asarray(data.table, np.float64)
+    rows, of, called = [], [], []
+    for k, (row, along, rank) in enumerate(zip(matrix, coefficients, orders, strict=True)):
+        size = float(np.linalg.norm(along))
+        directions = {f"rank {rank}": along / size if size > 0 else np.full(len(along), len(along) ** -0.5)}
+        directions |= {
+            f"rank {rank}: {name}": np.eye(len(along))[c]
+            for c, name in enumerate(data.names)
+            if size > 0 and along[c] ** 2 >= HELD * size**2
+        }
+        rows += [np.outer(row, direction).ravel() for direction in directions.values()]
+        of += [k] * len(directions)
+        called += list(directions)
+    return np.stack(rows), np.array(of), called
 
 
 def carrying_ranks(
@@ -103,7 +143,9 @@ def carrying_ranks(
     """
     _, resolved = resolved_rates(spectrum, data)
     y = np.asarray(data.y, np.float64)
-    energy = np.asarray(np.asarray(spectrum.vectors).T @ (np.sqrt(np.asarray(spectrum.weights)) * y)) ** 2
+    _, shares, found = _on_points(spectrum, data)
+    columns = np.sqrt(shares)[:, None] * y.reshape(len(shares), -1)
+    energy = np.sum(np.asarray(np.asarray(found.vectors).T @ columns) ** 2, axis=1)
     total = float(data.weights @ y**2)
     if total == 0:
         msg = "y is 0 everywhere: no rank carries it; allowed: a target"

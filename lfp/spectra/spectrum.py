@@ -7,16 +7,25 @@ import numpy as np
 from jax.core import Tracer
 
 from lfp import _checks
+from lfp.domains.joint import Joint
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.blocked import kernel_product
-from lfp.networks.network import kernel
+from lfp.networks.joined import joined
+from lfp.networks.network import Network, kernel
 from lfp.spectra.on_domain import ModeRates, mode_rates
-from lfp.spectra.on_points import FourierSpectrum, GramSpectrum, PartialSpectrum, data_spectrum, largest_rates
+from lfp.spectra.on_points import (
+    FourierSpectrum,
+    GramSpectrum,
+    JointSpectrum,
+    PartialSpectrum,
+    data_spectrum,
+    largest_rates,
+)
 
 
 def spectrum(
     network: Any, where: Any, modes: int | None = None
-) -> FourierSpectrum | GramSpectrum | PartialSpectrum | ModeRates:
+) -> FourierSpectrum | GramSpectrum | JointSpectrum | PartialSpectrum | ModeRates:
     """Rates of a kernel: u' = -K P u on data, P their weights; u' = -K u on a domain, under its uniform measure.
 
     Args:
@@ -29,8 +38,9 @@ def spectrum(
 
     Returns:
         On data by rank, from the largest rate down, as `GramSpectrum`, or `PartialSpectrum` of so many `modes`, without
-        the matrix of the kernel; where an even grid on the circle and the kernel have a symmetry, by frequency, as
-        `FourierSpectrum`. On a domain in the order of its modes, as `ModeRates`, what is noise marked.
+        the matrix of the kernel; of `Joint` data as `JointSpectrum`; where an even grid on the circle and the kernel
+        have a symmetry, by frequency, as `FourierSpectrum`. On a domain in the order of its modes, as `ModeRates`, what
+        is noise marked.
 
     Raises:
         InputError: a network without kernel, a kernel that is not finite, not symmetric, or on a domain not invariant,
@@ -43,7 +53,7 @@ def spectrum(
         >>> spectrum(MLP(width=2, depth=1, b_std=0.0), Circle(), 5).above_noise.tolist()  # no odd modes but the first
         [True, True, True, False, True, False]
     """
-    found = kernel(network)
+    found = kernel(joined(network, where) if isinstance(where, Joint) and isinstance(network, Network) else network)
     if isinstance(where, np.ndarray | jax.Array | list | tuple):
         where = np.asarray(_checks.real("where", where))
         if where.ndim != 2 or 0 in where.shape:

@@ -14,9 +14,11 @@ from jaxtyping import Array, Float, Int
 
 from lfp import _checks
 from lfp._signature import says_itself
+from lfp.domains.joint import Joint
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.empirical import empirical_kernel
 from lfp.measure.trajectory import Trajectory
+from lfp.networks.joined import at_once, joined
 from lfp.networks.network import Network, Params
 from lfp.optimisers.law import Law
 from lfp.training import checkpoint
@@ -101,10 +103,13 @@ def train(
     network, problem, law, steps, dtype = plan.network, plan.problem, plan.law, plan.steps, plan.dtype
     points = problem.x if at is None else _points("at", at, problem.x.shape[1])
     start = plan.initialise()
+    seer, (network, inputs) = network, at_once(network, problem)
+    table, shares = (problem.table, problem.shares) if isinstance(problem, Joint) else (problem.y, problem.weights)
+    seer, seen = (network, inputs) if at is None else (seer, points)
     # cast on the host, which compiles nothing
-    x, y, p, look = (jax.device_put(np.asarray(v, dtype)) for v in (problem.x, problem.y, problem.weights, points))
+    x, y, p, look = (jax.device_put(np.asarray(v, dtype)) for v in (inputs, table, shares, seen))
     offset = np.asarray(_evaluate(network, start, x))  # f_0: with ASI zero up to rounding
-    origin = offset if at is None else np.asarray(_evaluate(network, start, look))
+    origin = offset if at is None else np.asarray(_evaluate(seer, start, look))
     target = jax.device_put(np.asarray(y) + offset)
     rule: Law = jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf, dtype)), law)  # traced: a new rate, too
     moved, state = _begin(rule, network.alpha, start)
@@ -124,7 +129,7 @@ def train(
                 moved, state = jax.block_until_ready(advanced)
                 now += count
                 clock.lost += keeper.save((moved, state), values, now)
-            values.append(np.asarray(_evaluate_at(network, start, moved, look)) - origin)
+            values.append(np.asarray(_evaluate_at(seer, start, moved, look)) - origin)
             if not np.isfinite(values[-1]).all():
                 msg = f"training diverged before step {to}; a smaller --lr than {float(rule.lr):g} is needed"
                 raise FloatingPointError(msg)
@@ -133,6 +138,7 @@ def train(
         interrupted = True
     meta = {"kind": "training", "dtype": np.dtype(dtype).name, "law": type(law).__name__, "plan": plan.identity}
     curves = np.stack(values, axis=1).astype(np.float64)
+    curves = curves.reshape(*curves.shape[:2], len(points))
     return Run(Trajectory(steps[: len(values)], curves, points, meta), start, _added(start, moved), interrupted)
 
 
@@ -160,7 +166,7 @@ def _plan(network: Network | Planned, **settings: Any) -> Plan:
         )
         raise _checks.InputError(msg)
     refuse_swapped(network, given["problem"], given["law"])
-    return Plan(network, **given)
+    return Plan(joined(network, given["problem"]), **given)
 
 
 def _over_seeds(function: Callable[[Any], Any], stacked: Any) -> Any:
@@ -171,12 +177,12 @@ def _over_seeds(function: Callable[[Any], Any], stacked: Any) -> Any:
 
 
 @eqx.filter_jit
-def _evaluate(network: Network, params: Params, x: Float[Array, "n d"]) -> Float[Array, "seed n"]:
+def _evaluate(network: Network, params: Params, x: Float[Array, "n d"]) -> Float[Array, "seed n *o"]:
     return _over_seeds(lambda one: network.apply(one, x), params)
 
 
 @eqx.filter_jit
-def _evaluate_at(network: Network, start: Params, moved: Params, x: Float[Array, "n d"]) -> Float[Array, "seed n"]:
+def _evaluate_at(network: Network, start: Params, moved: Params, x: Float[Array, "n d"]) -> Float[Array, "seed n *o"]:
     return _evaluate(network, _add(start, moved), x)
 
 
@@ -188,8 +194,9 @@ def _begin(law: Law, alpha: float, start: Params) -> tuple[Params, Any]:
 
 
 def loss(network: Network, params: Params, x: Array, y: Array, weights: Array) -> Float[Array, ""]:
-    """(1/2) sum_i P_i (f(x_i) - y_i)^2."""
-    return jnp.sum(weights * (network.apply(params, x) - y) ** 2) / 2
+    """(1/2) sum_i P_i (f(x_i) - y_i)^2, summed over the outputs where there are several."""
+    error = network.apply(params, x) - y
+    return jnp.sum((weights if error.ndim == 1 else weights[:, None]) * error**2) / 2
 
 
 def _add(start: Params, moved: Params) -> Params:

@@ -11,8 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from lfp import _checks
+from lfp.domains.joint import Joint
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.empirical import cast
+from lfp.networks.joined import joined
 from lfp.networks.network import Network, Params
 from lfp.optimisers.law import Law
 
@@ -62,6 +64,10 @@ class Plan(eqx.Module):
             msg = f"steps={steps.tolist()[:5]}... must start at 0 and increase"
         elif (steps != np.rint(steps)).any():
             msg = f"steps={steps.tolist()[:5]}... must be whole numbers"
+        elif joined(self.network, self.problem) is not self.network:
+            msg = f"network={type(self.network).__name__} on Joint data; allowed: Joined(network)"
+        elif isinstance(self.problem, Joint) and (self.law.direction is not None or self.law.batched):
+            msg = f"law={type(self.law.base).__name__} on Joint data; allowed: steps of descent on all the data"
         elif (reason := self.law.base.refusal(len(self.problem.x), int(steps[-1]))) is not None:
             msg = reason
         elif jax.dtypes.canonicalize_dtype(self.dtype) != np.dtype(self.dtype):
