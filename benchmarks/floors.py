@@ -80,8 +80,9 @@ def evolution(n: int = 4096) -> None:
     y = np.sin(7 * x[:, 0]) + RNG.normal(size=n) / 9
     times = np.geomspace(1e-2, 1e6, 100)
     product: Product = choose(relu[1], x)
-    solve = lambda: lfp.evolve(relu[1], x, y, times).values  # noqa: E731
-    taken = int(lfp.evolve(relu[1], x, y, times).products)
+    data = lfp.Points(x, y)
+    solve = lambda: lfp.evolve(relu[1], data, times).residual  # noqa: E731
+    taken = int(lfp.evolve(relu[1], data, times).products.max())
     basis = jnp.asarray(RNG.normal(size=(taken, n)))
 
     @jax.jit

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # type checkers read it, and `__getattr__`, which imports a n
     from lfp.domains.harmonics import sum_of_degrees as sum_of_degrees
     from lfp.domains.hypercube import Hypercube as Hypercube
     from lfp.domains.images import scan_line as scan_line
+    from lfp.domains.joint import Joint as Joint
     from lfp.domains.line import Line as Line
     from lfp.domains.problems import (
         Points as Points,

@@ -2,8 +2,11 @@
 
 import ast
 import inspect
+import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,29 @@ def test_python_blocks_run(page):
     names: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         exec(compile(block, str(page), "exec"), names)
+
+
+def test_tables_of_four_shapes_get_a_verdict(tmp_path):
+    """The lines under "Your own data" as a reader would paste them, with small networks, few steps and few rows."""
+    section = (ROOT / "README.md").read_text().split("## Your own data")[1].split("\n## ")[0]
+    lines = [line for block in re.findall(r"```bash\n(.*?)```", section, re.DOTALL) for line in block.splitlines()]
+    small = "--width 64 --steps 20 --snapshots 6 --seeds 2"
+    runs = [line.split("#")[0].strip() for line in lines if "--out" in line]
+    assert len(runs) == 4
+    for line in lines:
+        if line.startswith("lfp") and "--out" in line:
+            line = re.sub(r" --(width|steps|seeds) \d+", "", line.split("#")[0]) + f" {small}"
+            line += " --subsample 100" if "digits" in line else ""
+        elif not line.startswith("python"):
+            continue
+        words = line.replace("python -c", f"{sys.executable} -c").replace(
+            "lfp overlay", f"{sys.executable} -m lfp.commands.cli overlay"
+        )
+        subprocess.run(["bash", "-ec", words], cwd=tmp_path, check=True, timeout=300)
+    for run in runs:
+        result = json.loads((tmp_path / run.split("--out ")[1] / "result.json").read_text())
+        assert result["verdict"] in ("holds", "fails")
+        assert result["forecast"] in ("holds", "fails")
 
 
 def test_overlay_takes_at_most_fifteen_lines():

@@ -80,7 +80,7 @@ def joint_of(s: Overlay, table: Table, say: Say) -> tuple[Joint, Units]:
         say(f"{len(x) - len(data.inputs)} repeated x merged with weights")
     if table.classes:
         say(f"{len(names)} classes: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}")
-    if units == Units() and s.amplitude == 1:
+    if units.own:
         return data, units
     each = (np.tile(np.broadcast_to(part, len(names)), len(data.inputs)) for part in (units.shift, units.scale))
     shift, scale = each

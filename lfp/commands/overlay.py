@@ -249,7 +249,7 @@ def _run(
 
 def of_outputs(units: Units, data: Data) -> Units:
     """One of each output in place of one of each value."""
-    if not isinstance(data, Joint) or units == Units():
+    if not isinstance(data, Joint) or units.own:
         return units
     return Units(*(part[: data.outputs] for part in units))
 
@@ -310,7 +310,7 @@ def _largest(prediction: Prediction, count: int) -> Int[np.ndarray, " k"]:
 
 def in_units(data: Any, units: Units) -> Any:
     """Functions and targets as the user has them."""
-    if units == Units():
+    if units.own:
         return data
     names = [name for name in ("f", "f_theory", "f_training", "target") if name in data]
     return data.assign({name: units.outer(data[name]) for name in names})

@@ -20,6 +20,11 @@ class Units(NamedTuple):
     shift: Any = 0.0
     scale: Any = 1.0
 
+    @property
+    def own(self) -> bool:
+        """Whether they are those of the user."""
+        return bool(np.all(np.asarray(self.shift) == 0) and np.all(np.asarray(self.scale) == 1))
+
     def inner(self, values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """As the run has them."""
         return (values - self.shift) / self.scale

@@ -8,6 +8,7 @@ from lfp.measure.filters import (
     principal_direction as principal_direction,
     relative_error as relative_error,
 )
+from lfp.measure.outputs import OutputProbe as OutputProbe, accuracy as accuracy, cross_entropy as cross_entropy
 from lfp.measure.projections import principal_directions as principal_directions
 from lfp.measure.times import (
     fitted_rate as fitted_rate,

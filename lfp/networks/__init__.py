@@ -1,6 +1,7 @@
 """Networks: what is trained."""
 
 from lfp._signature import guard as _guard
+from lfp.networks.joined import Joined as Joined
 from lfp.networks.network import Wrapped as Wrapped
 from lfp.networks.pinn import value as value
 from lfp.networks.spectral_filter import (

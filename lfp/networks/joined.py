@@ -39,7 +39,7 @@ class Joined(Wrapped):
         chosen = x[:, -1:] == jnp.arange(every.shape[1], dtype=x.dtype)[None, :]
         return jnp.sum(jnp.where(chosen, every, 0), axis=1)
 
-    def table(self, params: Params, x: Float[Array, "n d"]) -> Float[Array, "n o"]:
+    def table(self, params: Params, x: Float[Array, "points d"]) -> Float[Array, "points ..."]:
         """All outputs at once."""
         return Table(self.inner).apply(params, x)
 
@@ -61,7 +61,11 @@ class Joined(Wrapped):
 class Table(Wrapped):
     """All outputs of a network at once, as training evaluates them: `apply` gives (n, o)."""
 
-    def apply(self, params: Params, x: Float[Array, "n d"]) -> Float[Array, "n o"]:
+    def init(self, key: PRNGKeyArray, dim: int) -> Params:
+        """Parameters of the network."""
+        return self.inner.init(key, dim)
+
+    def apply(self, params: Params, x: Float[Array, "points d"]) -> Float[Array, "points ..."]:
         """f(x)."""
         inner: Any = self.inner
         return inner.outputs(params, x) if isinstance(inner, Custom) else inner.apply(params, x)
