@@ -7,6 +7,7 @@ from lfp.spectra.on_domain import ModeRates as ModeRates, grid_rates as grid_rat
 from lfp.spectra.on_points import (
     FourierSpectrum as FourierSpectrum,
     GramSpectrum as GramSpectrum,
+    JointSpectrum as JointSpectrum,
     PartialSpectrum as PartialSpectrum,
     Spectrum as Spectrum,
     gram_spectrum as gram_spectrum,

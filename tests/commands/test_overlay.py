@@ -17,6 +17,7 @@ from lfp.commands.cli import main
 from lfp.commands.options import Overlay
 from lfp.domains.images import scan_line
 from lfp.measure.trajectory import Trajectory
+from lfp.prediction.theory import layers
 
 SMALL = ["--width", "256", "--points", "16", "--modes", "1,2", "--steps", "30", "--snapshots", "10", "--seeds", "2"]
 FILES = [
@@ -65,7 +66,7 @@ def test_folder_holds_the_contract(small):
     result = json.loads((small / "result.json").read_text())
     assert {"modes", "laziness", "kernel_drift", "budget", "verdict", "reason", "forecast", "seconds"} <= set(result)
     assert result["schema"] == 1
-    assert set(result["budget"]) == {"lfp_vs_ntk", "ntk_vs_empirical", "empirical_vs_training", "flow_vs_steps"}
+    assert set(result["budget"]) == set(layers())
     row = result["modes"][0]
     assert {"rate_predicted", "rate_measured", "half_life_predicted", "half_life_measured", "d_sup"} <= set(row)
 

@@ -102,6 +102,12 @@ CALLS = {
         {"x": slips.points, "y": slips.values, "weights": slips.weights},
         lambda p: (p.x, p.y, p.weights),
     ),
+    "Joint.of": Call(
+        lfp.Joint.of,
+        {"x": PLANE, "y": np.stack([BITS, THIRDS], axis=1)},
+        {"x": slips.points, "y": slips.points},
+        lambda p: (p.x, p.y, p.weights),
+    ),
     "merge": Call(
         domains.merge,
         {"x": PLANE, "y": BITS, "weights": THIRDS},

@@ -147,7 +147,7 @@ POOLS: dict[str, Sequence[str]] = {
     "--arguments": WORDS,
 }
 FLAGS = ("--json", "--force", "--resume", "--smoke", "--x64", "--allow-divergence")
-FLAGS = (*FLAGS, "--even", "--center", "--standardize")
+FLAGS = (*FLAGS, "--even", "--center", "--standardize", "--classes")
 
 
 def draw(rng: np.random.Generator) -> list[str]:
@@ -167,6 +167,7 @@ FORMS: dict[str, list[list[str]]] = {
         ["--domain", "circle"],
         ["--data", "good.csv"],
         ["--data", "cloud.csv", "--probe", "direction"],
+        ["--data", "cloud.csv", "--target", "x2,y"],
         ["--domain", "sphere", "--points", "16"],
         ["--optimizer", "sgd", "--batch-size", "8", "--probe", "filter"],
         ["--parametrization", "ntk", "--optimizer", "momentum"],
