@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 OKABE_ITO = ("#E69F00", "#56B4E9", "#0072B2", "#999999")
 WIDTH = 3.3  # inches, a column of a paper
 TALLEST = 2.5  # of a branch, in heights of the stack
-LABELS = 10
 NOTE: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 5, "annotation_clip": False}
 
 
@@ -39,6 +38,8 @@ def plot_budget(axes: "Axes", rows: Sequence[dict[str, Any]], labels: Sequence[s
 
     A row holds the layers and `d_sup` of a mode or of a value of a setting, None where a layer was not measured.
     """
+    from lfp.figures import ticks
+
     x, path = np.arange(len(rows)), way(theory)
     colours = dict(zip(layers(), cycle(OKABE_ITO), strict=False))
     values = {name: np.array([row.get(name) or 0.0 for row in rows]) for name in (*layers(), "d_sup")}
@@ -60,8 +61,7 @@ def plot_budget(axes: "Axes", rows: Sequence[dict[str, Any]], labels: Sequence[s
         for where, value in zip(place, values[name], strict=True):
             if value > top:  # a branch that would flatten the stack ends at the frame and says how far it goes
                 axes.annotate(f"{value:.1g}", (where, top), (0, 1), textcoords="offset points", **NOTE)
-    shown = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LABELS)).astype(int))
-    axes.set_xticks(x[shown], [str(labels[i]) for i in shown])
+    ticks.rows(axes.xaxis, labels)
     axes.set(ylim=(0, top), xlabel=xlabel, ylabel="error, share of the start")
 
 
