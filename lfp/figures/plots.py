@@ -99,7 +99,7 @@ def plot_modes(
     full = shown if full is None else np.intersect1d(shown, full)
     lines, bands = [training.size()[1:, shown]], []
     for k in np.setdiff1d(shown, full):
-        axes.plot(training.steps[1:], training.size()[1:, k], color="0.8", lw=0.6, zorder=GREY)
+        axes.plot(training.steps[1:], training.size()[1:, k], color="0.75", lw=0.6, zorder=GREY)
     for (colour, dark), k in zip(mode_pairs(len(full)), full, strict=True):
         # step 0 has no place on a logarithmic axis; every mode starts at 1
         steps, mean, spread = training.steps[1:], training.size()[1:, k], 2 * training.spread()[1:, k]
@@ -123,9 +123,7 @@ def plot_modes(
         _legends(axes, noun, band is not None)
 
 
-def _ends(
-    lines: Sequence[Float[np.ndarray, "*shape"]], bands: Sequence[Float[np.ndarray, "*band"]]
-) -> tuple[float, float]:
+def _ends(lines: Sequence[Float[np.ndarray, "..."]], bands: Sequence[Float[np.ndarray, "..."]]) -> tuple[float, float]:
     """Ends of the axis: all lines, and of the bands so much as lies within a factor of three of the lines."""
     line, band = (np.concatenate([np.ravel(part) for part in some] or [np.zeros(0)]) for some in (lines, bands))
     line, band = (some[np.isfinite(some) & (some > 0)] for some in (line, band))
@@ -204,25 +202,31 @@ def plot_heat(axes: "Sequence[Axes]", theory: ModeCurves, training: ModeCurves) 
     both = [(curves.steps, curves.size()[1:, shown].T) for curves in (theory, training)]
     risen = any((size > 1.01).any() for _, size in both)
     style: dict[str, Any] = {"vmin": 0, "vmax": 1, "cmap": colormaps["cividis"].with_extremes(over=OVERSHOOT)}
-    drawn: Any = None
-    for ax, (steps, size), title in zip(axes, both, ("theory", "training (mean)"), strict=True):
+    drawn, narrow = None, _width(axes[0]) < NARROW
+    for ax, (steps, size), title in zip(
+        axes, both, ("theory", "training" if narrow else "training (mean)"), strict=True
+    ):
         borders, places = edges(np.log(steps[1:].astype(float))), np.arange(len(shown) + 1) - 0.5
         values = np.where(size > 1.01, size, np.minimum(size, 1.0))
         drawn = ax.pcolormesh(np.exp(borders), places, values, rasterized=True, **style)
         ax.set(xscale="log", xlabel="step")
-        ax.set_title(title, fontsize=ticks.fitting(["training (mean)"], _room(axes), 10))
+        ax.set_title(title, fontsize=10)
         ticks.log(ax.xaxis)
         ticks.rows(ax.yaxis, [str(training.modes[k]) for k in shown])
         ax.tick_params(labelleft=ax is axes[0])  # the rows are the same
     axes[0].set_ylabel(f"{training.noun} of the target")
-    place = "bottom" if _width(axes[0]) < NARROW else "right"
-    bar: dict[str, Any] = {"location": place, "shrink": 0.9, "extend": "max" if risen else "neither"}
-    axes[0].figure.colorbar(drawn, ax=list(axes), label=RATIO[training.noun], **bar)
+    bar: dict[str, Any] = {
+        "location": "bottom" if narrow else "right",
+        "shrink": 0.9,
+        "extend": "max" if risen else "neither",
+    }
+    figure: Any = axes[0].figure
+    figure.colorbar(drawn, ax=list(axes), label=RATIO[training.noun], **bar)
 
 
 def _room(axes: "Sequence[Axes]") -> float:
     """Points that a text over one of several Axes side by side may be wide."""
-    return 0.75 * 72 * _width(axes[0]) / len(axes)
+    return 0.7 * 72 * _width(axes[0]) / len(axes)
 
 
 def plot_rates(
@@ -302,7 +306,7 @@ def plot_snapshots(
 
 
 def _side_by_side(
-    axes: "Sequence[Axes]", steps: Int[np.ndarray, " s"], label: str, values: Sequence[Float[np.ndarray, "*shape"]]
+    axes: "Sequence[Axes]", steps: Int[np.ndarray, " s"], label: str, values: Sequence[Float[np.ndarray, "..."]]
 ) -> None:
     """Titles, one scale for all values, the target first, one label below all Axes, one legend above them."""
     from lfp.figures import ticks

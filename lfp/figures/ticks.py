@@ -136,8 +136,10 @@ def log(axis: Axis) -> None:
 def _powers(low: float, high: float) -> Iterator[Places]:
     if _decades(low, high):
         exponents = np.arange(np.ceil(np.log10(low) - 1e-9), np.floor(np.log10(high) + 1e-9) + 1)
-        for stride in range(1, len(exponents)):
+        for stride in range(1, len(exponents) + 1):
             yield 10.0 ** exponents[exponents % stride == 0]
+        return
+    if low <= 0:
         return
     start = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     for digits in (range(1, 10), (1, 2, 5), (1, 3)):
@@ -149,7 +151,7 @@ def _powers(low: float, high: float) -> Iterator[Places]:
 def _decades(low: float, high: float) -> bool:
     """Whether two powers of ten at least are in view."""
     low, high = sorted((low, high))
-    return low > 0 and np.floor(np.log10(high) + 1e-9) - np.ceil(np.log10(low) - 1e-9) >= 1
+    return bool(low > 0 and np.floor(np.log10(high) + 1e-9) > np.ceil(np.log10(low) - 1e-9))
 
 
 def _power(value: float) -> str:
