@@ -54,15 +54,14 @@ def brightness(colour: Any) -> float:
 
 def mode_pairs(count: int) -> list[tuple[Any, Any]]:
     """Two shades a mode in one hue: of the training, brighter from mode to mode, and half as bright of the theory."""
-    brights = np.linspace(0.38, 0.76, count)
-    return [(shade(c, b), shade(c, b / 2)) for c, b in zip(mode_colours(count), brights, strict=True)]
-
-
-def shade(colour: Any, bright: float) -> tuple[float, ...]:
-    """A colour mixed with white or with black, which keep its hue, until it is so bright."""
-    rgb = np.array(colour[:3])
-    white = (1 - bright) / (1 - brightness(rgb))
-    return tuple((1 - white * (1 - rgb) if white < 1 else rgb * bright / brightness(rgb)).tolist())
+    pairs = []
+    for colour, bright in zip(mode_colours(count), np.linspace(0.32, 0.76, count), strict=True):
+        rgb = np.array(colour[:3])
+        # mixed with white or black: the hue stays
+        white = (1 - bright) / (1 - brightness(rgb))
+        solid = 1 - white * (1 - rgb) if white < 1 else rgb * bright / brightness(rgb)
+        pairs.append((tuple(solid.tolist()), tuple((solid / 2).tolist())))
+    return pairs
 
 
 def figure(columns: int = 1, width: float = 6.0, height: float = 3.8, rows: int = 1) -> "tuple[Figure, Any]":

@@ -159,7 +159,7 @@ def _power(value: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
+    return f"{value + 0.0:.6g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _set(axis: Axis, locator: Fitting) -> None:

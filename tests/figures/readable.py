@@ -8,8 +8,9 @@ from matplotlib.text import Text
 def faults(fig):
     """Texts that the edge of the figure cuts, and pairs of tick labels, titles and legends that overlap."""
     fig.draw_without_rendering()
-    ticks = [label for ax in fig.axes for axis in (ax.xaxis, ax.yaxis) for label in labels(axis)]
-    every = {id(text) for ax in fig.axes for axis in (ax.xaxis, ax.yaxis) for tick in _all(axis) for text in _two(tick)}
+    axes = [axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)]
+    ticks = [label for axis in axes for label in labels(axis)]
+    every = {id(text) for axis in axes for tick in (*axis.majorTicks, *axis.minorTicks) for text in _two(tick)}
     others = [text for text in fig.findobj(Text) if id(text) not in every and seen(text)]
     found = []
     for text in (*ticks, *others):
@@ -17,7 +18,7 @@ def faults(fig):
         if min(box.x0, box.y0, fig.bbox.x1 - box.x1, fig.bbox.y1 - box.y1) < -0.5:
             found.append(f"{text.get_text()!r} is cut")
     titles = [ax.title for ax in fig.axes if seen(ax.title)]
-    for group in (ticks + titles, [*titles, *fig.legends, *fig.texts]):
+    for group in (ticks + titles, [*titles, *fig.legends, *fig.texts], [text for ax in fig.axes for text in ax.texts]):
         for one, other in combinations(group, 2):
             if _overlap(one.get_window_extent(), other.get_window_extent()):
                 found.append(f"{one} overlaps {other}")
@@ -27,8 +28,12 @@ def faults(fig):
 def labels(axis):
     """Tick labels that are drawn."""
     low, high = sorted(axis.get_view_interval())
-    room = 1e-6 * (high - low)
-    ticks = [tick for tick in _all(axis) if low - room <= tick.get_loc() <= high + room]
+    room = 1e-9 * (high - low)
+    ticks = [
+        tick
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        if low - room <= tick.get_loc() <= high + room
+    ]
     return [text for tick in ticks for text in _two(tick) if seen(text) and axis.axes.axison]
 
 
@@ -38,10 +43,6 @@ def seen(text):
 
 def _two(tick):
     return tick.label1, tick.label2
-
-
-def _all(axis):
-    return [*axis.get_major_ticks(), *axis.get_minor_ticks()]
 
 
 def _overlap(one, other):

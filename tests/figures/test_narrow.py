@@ -114,10 +114,13 @@ def laws():
     return fig
 
 
-def stack(labels, monkeypatch, theory="ntk"):
+def stack(labels, monkeypatch, theory="ntk", aside=1.0):
     rng = np.random.default_rng(0)
     names = [*budget.layers(), "d_sup"]
     rows = [dict(zip(names, 10 ** rng.uniform(-6, 0, len(names)), strict=True)) for _ in labels]
+    rows = [
+        {name: row[name] * (1 if name in {*budget.way(theory), "d_sup"} else aside) for name in names} for row in rows
+    ]
     drawn = []
     monkeypatch.setattr(budget._files, "save_figure", lambda fig, *_: drawn.append(fig))
     budget.draw_budget(Path(), theory, [("rank", rows, labels)])
@@ -160,6 +163,7 @@ def test_nothing_is_cut_or_overlaps_in_one_column(name):
 def test_budget_of_many_rows(count, theory, monkeypatch):
     labels = [f"{k // 3 + 1}: {k}" for k in range(count)]
     assert not faults(stack(labels, monkeypatch, theory))
+    assert not faults(stack(labels, monkeypatch, theory, aside=100.0))
 
 
 def test_every_drawing_function_is_here():
@@ -177,7 +181,7 @@ def test_faults_are_found(monkeypatch):
         assert any("is cut" in fault for fault in faults(fig))
         fig, ax = column()
         ax.bar(np.arange(25), 1)
-        ax.set_xticks(np.arange(25), RANKS + ["last"])
+        ax.set_xticks(np.arange(25), [*RANKS, "last"])
         assert any("overlaps" in fault for fault in faults(fig))
         fig, axes = column(4, height=2.6)
         for ax in axes:
