@@ -343,7 +343,7 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Rep
             fig, axes = wide[0], np.atleast_1d(wide[1])
             whole = [OutputProbe()(one, data) for one in (prediction.theory, training)]
             first = np.arange(min(plots.MOST_MODES, data.outputs))
-            plots.plot_modes(axes[0], *whole, full=first, noun=OutputProbe.name)
+            plots.plot_modes(axes[0], whole[0], whole[1], full=first, noun=OutputProbe.name)
             if data.classes:
                 plots.plot_classes(axes[1], training.steps, accuracy(training, data), cross_entropy(training, data))
             _files.save_figure(fig, folder, "outputs")

@@ -55,7 +55,7 @@ def brightness(colour: Any) -> float:
 def mode_pairs(count: int) -> list[tuple[Any, Any]]:
     """Two shades a mode in one hue: of the training, brighter from mode to mode, and half as bright of the theory."""
     pairs = []
-    for colour, bright in zip(mode_colours(count), np.linspace(0.32, 0.76, count), strict=True):
+    for colour, bright in zip(mode_colours(count), np.linspace(0.36, 0.76, count), strict=True):
         rgb = np.array(colour[:3])
         # mixed with white or black: the hue stays
         white = (1 - bright) / (1 - brightness(rgb))
@@ -323,7 +323,8 @@ def _side_by_side(
     figure: Any = axes[0].get_figure(root=True)
     figure.supxlabel(label, fontsize="medium")
     handles, labels = axes[0].get_legend_handles_labels()
-    _outside(axes[0], "upper", handles, labels, markerscale=max(1.0, 4 / handles[1].get_markersize()))
+    scale = max(1.0, 4 / axes[0].lines[-1].get_markersize())  # small dots stay visible in the legend
+    _outside(axes[0], "upper", handles, labels, markerscale=scale)
 
 
 def plot_classes(

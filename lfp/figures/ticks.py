@@ -49,12 +49,12 @@ class Fitting(Locator):
     def fits(self, places: Places) -> bool:
         """Whether labels at these places leave a gap between any two neighbours."""
         axis: Any = self.axis
-        across, size = axis.axis_name == "x", FontProperties(size=rcParams[f"{axis.axis_name}tick.labelsize"])
-        points = size.get_size_in_points()
+        across, sizes = axis.axis_name == "x", {"x": rcParams["xtick.labelsize"], "y": rcParams["ytick.labelsize"]}
+        points = FontProperties(size=sizes[axis.axis_name]).get_size_in_points()
         ends = np.stack([places, places] if across else [0 * places + axis.axes.get_xlim()[0], places], axis=1)
         where = axis.axes.transData.transform(ends)[:, 0 if across else 1] * 72 / axis.axes.figure.dpi
         order = np.argsort(where)
-        extents = np.array([width(self.write(places[i]), points) if across else 1.2 * points for i in order])
+        extents = np.array([width(self.write(float(places[i])), points) if across else 1.2 * points for i in order])
         return bool((np.diff(where[order]) >= (extents[1:] + extents[:-1]) / 2 + GAP * points * across).all())
 
 
@@ -66,7 +66,7 @@ def width(text: str, size: float) -> float:
 
 def fitting(texts: Sequence[str], room: float, size: float) -> float:
     """The size of font, `size` at most, at which each text is no wider than so many points."""
-    return min(size, size * room / max(width(text, size) for text in texts))
+    return min(size, size * room / max(1e-9, *(width(text, size) for text in texts)))
 
 
 def rows(axis: Axis, labels: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ def rows(axis: Axis, labels: Sequence[str]) -> None:
     def sets(low: float, high: float) -> Iterator[Places]:  # noqa: ARG001
         return (np.arange(0.0, count, stride) for stride in range(1, count + 1))
 
-    _set(axis, Fitting(sets, lambda place: str(labels[round(place)])))
+    _set(axis, Fitting(sets, lambda place: str(labels[round(place)]) if 0 <= round(place) < count else ""))
 
 
 def plain(axis: Axis) -> None:

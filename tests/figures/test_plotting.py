@@ -148,9 +148,8 @@ def test_bands_widen_the_axis_by_a_factor_of_three_at_most():
 def test_what_is_not_finite_does_not_break_the_axis():
     _, axes = plots.figure()
     some = risen(0.5)
-    broken = ModeCurves(
-        some.steps, some.modes, some.remaining * np.array([1, 1, 1, np.nan, np.inf]).reshape(1, 5, 1), some.present
-    )
+    values = np.array([1, 1, 1, np.nan, np.inf])
+    broken = ModeCurves(some.steps, some.modes, values.astype(complex).reshape(1, 5, 1), some.present)
     with np.errstate(invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of the spread of inf
         plots.plot_modes(axes, some, broken)
