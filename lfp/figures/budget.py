@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lfp import _files
-from lfp.figures import plots
+from lfp.figures import plots, ticks
 from lfp.prediction.theory import layers, way
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ def plot_budget(axes: "Axes", rows: Sequence[dict[str, Any]], labels: Sequence[s
 
     A row holds the layers and `d_sup` of a mode or of a value of a setting, None where a layer was not measured.
     """
-    from lfp.figures import ticks
-
     x, path = np.arange(len(rows)), way(theory)
     colours = dict(zip(layers(), cycle(OKABE_ITO), strict=False))
     values = {name: np.array([row.get(name) or 0.0 for row in rows]) for name in (*layers(), "d_sup")}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from lfp.figures import ticks
 from lfp.measure.probes import ModeCurves
 from lfp.spectra.decay import Decay
 from lfp.spectra.on_domain import ModeRates
@@ -91,8 +92,6 @@ def plot_modes(
     Modes that are not among `full`, indices of modes, are thin grey lines behind the others; None draws all in full.
     The noun says what is followed, `output` for outputs of a network; None takes that of the curves.
     """
-    from lfp.figures import ticks
-
     noun = training.noun if noun is None else noun
     shown = np.flatnonzero(training.present)
     full = shown if full is None else np.intersect1d(shown, full)
@@ -195,8 +194,6 @@ def plot_heat(axes: "Sequence[Axes]", theory: ModeCurves, training: ModeCurves) 
     """Frequency against step, theory beside training on one colour scale; more than 1, by a percent, stands out."""
     from matplotlib import colormaps
 
-    from lfp.figures import ticks
-
     shown = np.flatnonzero(training.present)
     both = [(curves.steps, curves.size()[1:, shown].T) for curves in (theory, training)]
     risen = any((size > 1.01).any() for _, size in both)
@@ -235,8 +232,6 @@ def plot_rates(
 
     The rates go by the name of their network.
     """
-    from lfp.figures import ticks
-
     colours = mode_colours(len(found))
     for i, (colour, (name, rates)) in enumerate(zip(colours, found.items(), strict=True)):
         x, known = rates.frequencies, rates.above_noise & (rates.frequencies > 0)
@@ -294,8 +289,6 @@ def plot_snapshots(
 
     Where t is an angle, `period` is one turn of it: ticks are parts of a turn.
     """
-    from lfp.figures import ticks
-
     for i, ax in enumerate(axes):
         ax.plot(t, target, color="0.75", lw=2.5, label="target", zorder=GREY)
         ax.plot(t, training[i], color=SERIES[0], lw=1.4, label="training", zorder=SOLID)
@@ -308,15 +301,13 @@ def _side_by_side(
     axes: "Sequence[Axes]", steps: Int[np.ndarray, " s"], label: str, values: Sequence[Float[np.ndarray, "..."]]
 ) -> None:
     """Titles, one scale for all values, the target first, one label below all Axes, one legend above them."""
-    from lfp.figures import ticks
-
     target, finite = values[0], np.concatenate([value[np.isfinite(value)] for value in values])
     room = 2 * max(float(np.ptp(target)), 1e-12)  # beyond the target: what diverges does not flatten it
     low, high = max(float(finite.min()), target.min() - room), min(float(finite.max()), target.max() + room)
     room = 0.08 * max(high - low, 1e-12)
     titles = [f"step {step}" for step in steps]
     for ax, title in zip(axes, titles, strict=False):
-        ax.set_title(title, fontsize=ticks.fitting(titles, _room(axes), 10))
+        ax.set_title(title, fontsize=ticks.size(titles, _room(axes), 10))
         ax.set_ylim(low - room, high + room)
         ax.tick_params(labelleft=ax is axes[0])
     axes[0].set_ylabel("f(x)")
@@ -334,8 +325,6 @@ def plot_classes(
     entropy: Float[np.ndarray, "run t"],
 ) -> None:
     """Accuracy and cross-entropy over the steps, as measured: mean of the runs, and the range of all."""
-    from lfp.figures import ticks
-
     for values, colour, label in ((accuracy, SERIES[0], "accuracy"), (entropy, SERIES[1], "cross-entropy (nats)")):
         axes.fill_between(
             steps[1:], *np.quantile(values[:, 1:], (0, 1), axis=0), color=colour, alpha=0.15, lw=0, zorder=SHADE
@@ -362,8 +351,6 @@ def plot_agreement(
 
     Of targets that take a few values only, the points lie spread over strips, theory left and training right of each.
     """
-    from lfp.figures import ticks
-
     values = np.unique(target)
     strips = len(values) <= min(STRIPS, len(target) // 4)
     x, wide = (np.searchsorted(values, target).astype(float), 0.38) if strips else (target, 0.0)
@@ -388,8 +375,6 @@ def plot_layers(
     axes: "Sequence[Axes]", rows: Sequence[dict[str, Any]], names: Sequence[str], layers: Sequence[str]
 ) -> None:
     """Layers of the error against each swept setting, all configurations as dots, their geometric mean as a line."""
-    from lfp.figures import ticks
-
     for ax, name in zip(axes, names, strict=False):
         for layer, colour, marker in zip(layers, mode_colours(len(layers)), MARKERS, strict=False):
             known = [(row[name], row[layer]) for row in rows if row.get(layer)]
@@ -417,8 +402,6 @@ def plot_profiles(
     labels: Sequence[str],
 ) -> None:
     """Predicted functions over x, dashed, one colour a time; the data as dots."""
-    from lfp.figures import ticks
-
     axes.plot(x, y, "o", ms=3, color="0.6", label="data", zorder=0)
     order = np.argsort(test)
     for colour, row, label in zip(mode_colours(len(h)), h, labels, strict=True):
@@ -430,12 +413,10 @@ def plot_profiles(
 
 def plot_images(axes: "Sequence[Axes]", frames: Sequence[Float[np.ndarray, "h w"]], titles: Sequence[str]) -> None:
     """Images side by side in one scale of grey, that of the first."""
-    from lfp.figures import ticks
-
     low, high = float(frames[0].min()), float(frames[0].max())
     for ax, frame, title in zip(axes, frames, titles, strict=True):
         ax.imshow(frame, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
-        ax.set_title(title, fontsize=ticks.fitting(titles, _room(axes), 8))
+        ax.set_title(title, fontsize=ticks.size(titles, _room(axes), 8))
         ax.set_axis_off()
 
 
@@ -445,13 +426,11 @@ def plot_maps(
     titles: Sequence[str],
 ) -> None:
     """Values at points of the plane side by side, one square a point, in one scale of colour, that of the first."""
-    from lfp.figures import ticks
-
     low, high = float(frames[0][1].min()), float(frames[0][1].max())
     for ax, (x, values), title in zip(axes, frames, titles, strict=True):
         side = min(4.0, 110 / np.sqrt(len(x)))  # of some 80 points that a panel is wide: a fine grid fills it
         ax.scatter(x[:, 0], x[:, 1], c=values, s=side**2, marker="s", lw=0, cmap="cividis", vmin=low, vmax=high)
-        ax.set_title(title, fontsize=ticks.fitting(titles, _room(axes), 8))
+        ax.set_title(title, fontsize=ticks.size(titles, _room(axes), 8))
         ax.set(aspect="equal", xticks=[], yticks=[])
 
 
@@ -460,8 +439,6 @@ def plot_spectrum(
 ) -> None:
     """|F[h]| over frequency and time, both logarithmic."""
     from matplotlib.colors import LogNorm
-
-    from lfp.figures import ticks
 
     top = float(size.max()) or 1.0
     norm = LogNorm(vmin=1e-4 * top, vmax=top)
@@ -483,8 +460,6 @@ def plot_steps(
 
     Pairs of both by the name of the optimiser; dotted lr times the critical rate of momentum.
     """
-    from lfp.figures import ticks
-
     for (name, (x, steps)), marker, colour in zip(measured.items(), "osv^", SERIES, strict=False):
         axes.plot(np.ravel(x), np.ravel(steps), marker, ms=3.5, color=colour, mec="none", label=name)
     for x, steps in laws.values():

@@ -187,5 +187,5 @@ def test_faults_are_found(monkeypatch):
         for ax in axes:
             ax.set_title("step 1000000")
         assert any("overlaps" in fault for fault in faults(fig))
-    monkeypatch.setattr(ticks.Fitting, "fits", lambda *_: True)
+    monkeypatch.setattr(ticks, "fit", lambda *_: True)
     assert faults(stack([f"{k // 3 + 1}: {k}" for k in range(25)], monkeypatch))

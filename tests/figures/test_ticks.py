@@ -75,4 +75,4 @@ def test_width_of_a_text_is_that_drawn():
         fig, axes = plots.figure()
         extent = axes.text(0.5, 0.5, text, fontsize=9).get_window_extent().width * 72 / fig.dpi
         assert ticks.width(text, 9.0) == pytest.approx(extent, rel=0.125)
-    assert ticks.fitting(["a", "abcd"], ticks.width("abcd", 9.0) / 2, 9.0) == pytest.approx(4.5)
+    assert ticks.size(["a", "abcd"], ticks.width("abcd", 9.0) / 2, 9.0) == pytest.approx(4.5)
