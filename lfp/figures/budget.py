@@ -71,7 +71,7 @@ def _notes(axes: "Axes", cut: Sequence[tuple[float, float]], top: float) -> None
     points = axes.get_window_extent().width * 72 / axes.get_figure(root=True).dpi / (high - low)  # pyright: ignore[reportOptionalMemberAccess]
     last = -np.inf
     for where, value in sorted(cut):
-        if (where - last) * points > 1.2 * NOTE["fontsize"]:
+        if (where - last) * points > 0.95 * NOTE["fontsize"]:
             axes.annotate(f"{float(f'{value:.1g}'):g}", (where, top), (0, 1), textcoords="offset points", **NOTE)
             last = where
 
