@@ -333,7 +333,8 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Rep
         theory_f, training_f = (units.outer(one.mean()[looks]) for one in (prediction.theory, training))
         axes, steps, y = list(np.atleast_1d(axes)), training.steps[looks], units.outer(np.asarray(data.y))
         if isinstance(data, Problem):
-            plots.plot_snapshots(axes, data.t, y, theory_f, training_f, steps, data.domain.label)
+            period = data.domain.period if isinstance(data.domain, Circle) else None
+            plots.plot_snapshots(axes, data.t, y, theory_f, training_f, steps, data.domain.label, period)
         else:
             plots.plot_agreement(axes, y, theory_f, training_f, steps)
         _files.save_figure(fig, folder, "snapshots")
@@ -341,7 +342,8 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Rep
             wide = plots.figure(columns=1 + data.classes, width=6.0 + 2.4 * data.classes)
             fig, axes = wide[0], np.atleast_1d(wide[1])
             whole = [OutputProbe()(one, data) for one in (prediction.theory, training)]
-            plots.plot_modes(axes[0], *whole, full=np.arange(min(plots.MOST_MODES, data.outputs)))
+            first = np.arange(min(plots.MOST_MODES, data.outputs))
+            plots.plot_modes(axes[0], whole[0], whole[1], full=first, noun=OutputProbe.name)
             if data.classes:
                 plots.plot_classes(axes[1], training.steps, accuracy(training, data), cross_entropy(training, data))
             _files.save_figure(fig, folder, "outputs")

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lfp import _files
-from lfp.figures import plots
+from lfp.figures import plots, ticks
 from lfp.prediction.theory import layers, way
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-OKABE_ITO = ("#E69F00", "#56B4E9", "#0072B2", "#999999")
+OKABE_ITO = ("#E69F00", "#56B4E9", "#0072B2", "#999999", "#CC79A7")
 WIDTH = 3.3  # inches, a column of a paper
 TALLEST = 2.5  # of a branch, in heights of the stack
-LABELS = 10
 NOTE: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 5, "annotation_clip": False}
 
 
@@ -53,16 +52,28 @@ def plot_budget(axes: "Axes", rows: Sequence[dict[str, Any]], labels: Sequence[s
     stack = max(float(bottom.max()), float(values["d_sup"].max()), 1e-12)
     tallest = max((float(values[name].max()) for name in branches), default=0.0)
     top = 1.1 * (tallest if stack < tallest <= TALLEST * stack else stack)
+    cut: list[tuple[float, float]] = []
     for i, name in enumerate(branches):
         place = x + 0.15 + 0.2 * i
         style: dict[str, Any] = {"fill": False, "edgecolor": colours[name], "hatch": "/////", "lw": 0.6}
         axes.bar(place, np.minimum(values[name], top), 0.12, label=f"{_words(name)} (aside)", **style)
-        for where, value in zip(place, values[name], strict=True):
-            if value > top:  # a branch that would flatten the stack ends at the frame and says how far it goes
-                axes.annotate(f"{value:.1g}", (where, top), (0, 1), textcoords="offset points", **NOTE)
-    shown = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LABELS)).astype(int))
-    axes.set_xticks(x[shown], [str(labels[i]) for i in shown])
+        cut += [
+            (where, value) for where, value in zip(place.tolist(), values[name].tolist(), strict=True) if value > top
+        ]
+    ticks.rows(axes.xaxis, labels)
+    _notes(axes, cut, top)
     axes.set(ylim=(0, top), xlabel=xlabel, ylabel="error, share of the start")
+
+
+def _notes(axes: "Axes", cut: Sequence[tuple[float, float]], top: float) -> None:
+    """Branches that would flatten the stack end at the frame and say how far they go, so far as there is room to."""
+    low, high = axes.get_xlim()
+    points = axes.get_window_extent().width * 72 / axes.get_figure(root=True).dpi / (high - low)  # pyright: ignore[reportOptionalMemberAccess]
+    last = -np.inf
+    for where, value in sorted(cut):
+        if (where - last) * points > 0.95 * NOTE["fontsize"]:
+            axes.annotate(f"{float(f'{value:.1g}'):g}", (where, top), (0, 1), textcoords="offset points", **NOTE)
+            last = where
 
 
 def draw_budget(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from lfp.figures import ticks
 from lfp.measure.probes import ModeCurves
 from lfp.spectra.decay import Decay
 from lfp.spectra.on_domain import ModeRates
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 FLOOR = 3e-3
 DASHED = (0, (4, 2))
 MARKERS = "osD^v"
-RATIO = {"mode": "$|F[y-f]| / |F[y]|$", "part": "$|P(y-f)| / |Py|$"}
+NARROW = 5.0
+"""Inches: legends of narrower figures lie above and below the Axes, not beside them."""
+GREY, SHADE, DOTS, SOLID, OVER = 0.0, 1.0, 1.5, 2.0, 3.0
+"""Layers of a picture: lines in the background, shades, their dotted edges, lines, dashed lines over them."""
+RATIO = {"mode": "$|F[y-f]| / |F[y]|$", "part": "$|P(y-f)| / |Py|$", "output": "$|y-f| / |y|$"}
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -43,6 +48,23 @@ def mode_colours(count: int) -> list[Any]:
     return [colormaps["viridis"](v) for v in np.linspace(0.0, 0.9, count)]
 
 
+def brightness(colour: Any) -> float:
+    """Of a colour in grey print, black 0 and white 1."""
+    return float(np.dot(colour[:3], (0.299, 0.587, 0.114)))
+
+
+def mode_pairs(count: int) -> list[tuple[Any, Any]]:
+    """Two shades a mode in one hue: of the training, brighter from mode to mode, and half as bright of the theory."""
+    pairs = []
+    for colour, bright in zip(mode_colours(count), np.linspace(0.36, 0.76, count), strict=True):
+        rgb = np.array(colour[:3])
+        # mixed with white or black: the hue stays
+        white = (1 - bright) / (1 - brightness(rgb))
+        solid = 1 - white * (1 - rgb) if white < 1 else rgb * bright / brightness(rgb)
+        pairs.append((tuple(solid.tolist()), tuple((solid / 2).tolist())))
+    return pairs
+
+
 def figure(columns: int = 1, width: float = 6.0, height: float = 3.8, rows: int = 1) -> "tuple[Figure, Any]":
     """An empty figure of `columns` Axes in each of `rows`, drawn without a display."""
     from matplotlib.figure import Figure
@@ -62,65 +84,145 @@ def plot_modes(
     band: ModeCurves | None = None,
     legend: bool = True,
     full: Int[np.ndarray, " f"] | None = None,
+    noun: str | None = None,
 ) -> None:
-    """Remaining share of every mode over the steps: dashed theory over the solid mean of the seeds.
+    """Remaining share of every mode over the steps: dashed theory over the solid mean of the seeds, in one hue a mode.
 
     The shade is two standard deviations over the seeds, dotted lines those that the sample curves of `band` predict.
     Modes that are not among `full`, indices of modes, are thin grey lines behind the others; None draws all in full.
+    The noun says what is followed, `output` for outputs of a network; None takes that of the curves.
     """
+    noun = training.noun if noun is None else noun
     shown = np.flatnonzero(training.present)
     full = shown if full is None else np.intersect1d(shown, full)
+    lines, bands = [training.size()[1:, shown]], []
     for k in np.setdiff1d(shown, full):
-        axes.plot(training.steps[1:], training.size()[1:, k], color="0.75", lw=0.6, zorder=0)
-    for colour, k in zip(mode_colours(len(full)), full, strict=True):
+        axes.plot(training.steps[1:], training.size()[1:, k], color="0.75", lw=0.6, zorder=GREY)
+    for (colour, dark), k in zip(mode_pairs(len(full)), full, strict=True):
         # step 0 has no place on a logarithmic axis; every mode starts at 1
         steps, mean, spread = training.steps[1:], training.size()[1:, k], 2 * training.spread()[1:, k]
-        axes.fill_between(steps, np.maximum(mean - spread, FLOOR), mean + spread, color=colour, alpha=0.2, lw=0)
-        axes.plot(steps, mean, color=colour, lw=1.6, label=str(training.modes[k]))
+        low, high = np.maximum(mean - spread, FLOOR / 2), mean + spread
+        axes.fill_between(steps, low, high, color=colour, alpha=0.12, lw=0, zorder=SHADE)
+        axes.plot(steps, mean, color=colour, lw=2.0, label=str(training.modes[k]), zorder=SOLID)
         expected = theory.size()[1:, k]
-        axes.plot(theory.steps[1:], expected, color="black", lw=1.1, ls=DASHED)
+        axes.plot(theory.steps[1:], expected, color=dark, lw=1.2, ls=DASHED, zorder=OVER)
+        lines, bands = [*lines, expected], [*bands, low, high]
         if band is not None:
             for side in (-2, 2):
-                edge = expected + side * band.spread()[1:, k]
-                axes.plot(band.steps[1:], np.maximum(edge, FLOOR / 2), color=colour, lw=0.8, ls=":")
-    axes.set(xscale="log", yscale="log", ylim=(FLOOR, 1.6), xlim=(1, max(theory.steps[-1], 2)))
-    axes.set(xlabel="step of the optimiser", ylabel=f"what is left of the {training.noun}, {RATIO[training.noun]}")
+                edge = np.maximum(expected + side * band.spread()[1:, k], FLOOR / 2)
+                axes.plot(band.steps[1:], edge, color=colour, lw=0.8, ls=":", zorder=DOTS)
+                bands.append(edge)
+    axes.set(xscale="log", yscale="log", ylim=_ends(lines, bands), xlim=(1, max(theory.steps[-1], 2)))
+    for axis in (axes.xaxis, axes.yaxis):
+        ticks.log(axis)
+    room = "\n" if _width(axes) < NARROW else " "
+    axes.set(xlabel="step of the optimiser", ylabel=f"what is left of the {noun},{room}{RATIO[noun]}")
     if legend:
-        _legends(axes, training.noun, band is not None)
+        _legends(axes, noun, band is not None)
+
+
+def _ends(lines: Sequence[Float[np.ndarray, "..."]], bands: Sequence[Float[np.ndarray, "..."]]) -> tuple[float, float]:
+    """Ends of the axis: all lines, and of the bands so much as lies within a factor of three of the lines."""
+    line, band = (np.concatenate([np.ravel(part) for part in some] or [np.zeros(0)]) for some in (lines, bands))
+    line, band = (some[np.isfinite(some) & (some > 0)] for some in (line, band))
+    if not len(line):
+        return FLOOR, 1.6
+    low, high = max(float(line.min()), FLOOR), max(float(line.max()), 1.0)
+    low, high = (
+        min(low, max(float(band.min(initial=low)), low / 3)),
+        max(high, min(float(band.max(initial=0.0)), 3 * high)),
+    )
+    return max(FLOOR, float(10 ** np.floor(np.log10(0.98 * low)))), max(1.6, 1.15 * high)
+
+
+def _width(axes: "Axes") -> float:
+    """Of the whole figure, in inches."""
+    figure: Any = axes.get_figure(root=True)
+    return float(figure.get_figwidth())
+
+
+def _outside(axes: "Axes", side: str, handles: Sequence[Any], labels: Sequence[str], **options: Any) -> None:
+    """A legend above or below all Axes of the figure, in as many columns as it has room for."""
+    figure: Any = axes.get_figure(root=True)
+    for columns in range(min(4, len(labels)), 0, -1):
+        legend = figure.legend(
+            handles, labels, loc=f"outside {side} center", ncols=columns, **({"fontsize": 8} | options)
+        )
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
+
+
+def _beside(axes: "Axes") -> None:
+    """A legend on the right of the Axes, below all of them in a narrow figure."""
+    if _width(axes) < NARROW:
+        _outside(axes, "lower", *axes.get_legend_handles_labels(), fontsize=7)
+    else:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
 
 
 def _legends(axes: "Axes", noun: str, banded: bool) -> None:
-    """Modes by colour beside the Axes, line styles below them."""
+    """Modes by colour, styles of lines: beside the Axes, or below and above them in a narrow figure."""
+    from matplotlib.legend_handler import HandlerTuple
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles, labels = axes.get_legend_handles_labels()
-    modes = axes.legend(handles, labels, title=noun, loc="upper left", bbox_to_anchor=(1.0, 1.02), handlelength=1.2)
-    axes.add_artist(modes)
+    solid, labels = axes.get_legend_handles_labels()
+    dashes = [Line2D([], [], color=dark, lw=1.2, ls=DASHED) for _, dark in mode_pairs(len(solid))]
+    modes = list(zip(solid, dashes, strict=True))
     lines = [
-        Line2D([], [], color="black", lw=1.1, ls=DASHED, label="theory"),
-        Line2D([], [], color="grey", lw=1.6, label="training, mean"),
+        Line2D([], [], color="0.6", lw=2.0, label="training, mean"),
+        Line2D([], [], color="0.2", lw=1.2, ls=DASHED, label="theory"),
         Patch(color="grey", alpha=0.25, lw=0, label="$\\pm 2$ s.d. over seeds"),
     ]
     if banded:
         lines.append(Line2D([], [], color="grey", lw=0.8, ls=":", label="$\\pm 2$ s.d. predicted"))
+    style: dict[str, Any] = {"title": noun, "handlelength": 2.2, "handler_map": {tuple: HandlerTuple(ndivide=1)}}
+    if _width(axes) < NARROW:
+        _outside(axes, "lower", modes, labels, **style)
+        _outside(axes, "upper", lines, [str(line.get_label()) for line in lines], handlelength=2.2)
+        return
+    axes.add_artist(axes.legend(modes, labels, loc="upper left", bbox_to_anchor=(1.0, 1.02), **style))
     axes.legend(handles=lines, loc="lower left", bbox_to_anchor=(1.0, -0.02), fontsize=8, handlelength=2.2)
 
 
+OVERSHOOT = "#D55E00"
+"""Colour of shares that have risen above 1."""
+
+
 def plot_heat(axes: "Sequence[Axes]", theory: ModeCurves, training: ModeCurves) -> None:
-    """Frequency against step, theory beside training on one colour scale."""
-    drawn: Any = None
-    for ax, curves, title in zip(axes, (theory, training), ("theory", "training (mean)"), strict=True):
-        size = np.clip(curves.size()[1:], FLOOR, None)
-        borders = edges(np.log(curves.steps[1:].astype(float)))
-        shown = np.flatnonzero(curves.present)
-        rows, values = np.arange(len(shown) + 1) - 0.5, np.minimum(size[:, shown].T, 1.0)
-        drawn = ax.pcolormesh(np.exp(borders), rows, values, vmin=0, vmax=1, cmap="cividis", rasterized=True)
-        ticks = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), 9)).astype(int))
-        ax.set_yticks(ticks, [str(curves.modes[shown[i]]) for i in ticks])
-        ax.set(xscale="log", xlabel="step", title=title)
+    """Frequency against step, theory beside training on one colour scale; more than 1, by a percent, stands out."""
+    from matplotlib import colormaps
+
+    shown = np.flatnonzero(training.present)
+    both = [(curves.steps, curves.size()[1:, shown].T) for curves in (theory, training)]
+    risen = any((size > 1.01).any() for _, size in both)
+    style: dict[str, Any] = {"vmin": 0, "vmax": 1, "cmap": colormaps["cividis"].with_extremes(over=OVERSHOOT)}
+    drawn, narrow = None, _width(axes[0]) < NARROW
+    for ax, (steps, size), title in zip(
+        axes, both, ("theory", "training" if narrow else "training (mean)"), strict=True
+    ):
+        borders, places = edges(np.log(steps[1:].astype(float))), np.arange(len(shown) + 1) - 0.5
+        values = np.where(size > 1.01, size, np.minimum(size, 1.0))
+        drawn = ax.pcolormesh(np.exp(borders), places, values, rasterized=True, **style)
+        ax.set(xscale="log", xlabel="step")
+        ax.set_title(title, fontsize=10)
+        ticks.log(ax.xaxis)
+        ticks.rows(ax.yaxis, [str(training.modes[k]) for k in shown])
+        ax.tick_params(labelleft=ax is axes[0])  # the rows are the same
     axes[0].set_ylabel(f"{training.noun} of the target")
-    axes[0].figure.colorbar(drawn, ax=list(axes), label=RATIO[training.noun], shrink=0.9)
+    bar: dict[str, Any] = {
+        "location": "bottom" if narrow else "right",
+        "shrink": 0.9,
+        "extend": "max" if risen else "neither",
+    }
+    figure: Any = axes[0].figure
+    figure.colorbar(drawn, ax=list(axes), label=RATIO[training.noun], **bar)
+
+
+def _room(axes: "Sequence[Axes]") -> float:
+    """Points that a text over one of several Axes side by side may be wide."""
+    return 0.7 * 72 * _width(axes[0]) / len(axes)
 
 
 def plot_rates(
@@ -141,11 +243,13 @@ def plot_rates(
         if hidden.any():
             axes.plot(x[hidden], rates.floors[hidden], color=colour, lw=1.2, ls=":")
         if hidden.any() and len(found) == 1:  # a shade under one network would cover another's rates
-            axes.fill_between(x[hidden], 0, rates.floors[hidden], color=colour, alpha=0.12, lw=0)
+            axes.fill_between(x[hidden], 0, rates.floors[hidden], color=colour, alpha=0.12, lw=0, zorder=SHADE)
         if decay.kind != "none":
             line = np.geomspace(*decay.window, 64)
             axes.plot(line, np.exp(decay.log_rate(line)), color="black", lw=0.9, ls=DASHED)
     axes.set(xscale="log", yscale="log", xlabel=label, ylabel="rate", title=title)
+    for axis in (axes.xaxis, axes.yaxis):
+        ticks.log(axis)
     if any(rates.decay.kind != "none" for rates in found.values()):
         axes.plot([], [], color="black", lw=0.9, ls=DASHED, label="fitted decay")
     if any((~rates.above_noise & ~rates.absent).any() for rates in found.values()):
@@ -179,19 +283,39 @@ def plot_snapshots(
     training: Float[np.ndarray, "s n"],
     steps: Int[np.ndarray, " s"],
     label: str = "x",
+    period: float | None = None,
 ) -> None:
-    """The function at a few steps, one Axes each: target grey, training solid, theory dashed."""
-    low, high = float(target.min()), float(target.max())
-    room = 0.15 * max(high - low, 1e-12)
+    """The function at a few steps, one Axes each: target grey, training solid, theory dashed.
+
+    Where t is an angle, `period` is one turn of it: ticks are parts of a turn.
+    """
     for i, ax in enumerate(axes):
-        ax.plot(t, target, color="0.75", lw=2.5, label="target")
-        ax.plot(t, training[i], color="#0072B2", lw=1.4, label="training")
-        ax.plot(t, theory[i], color="black", lw=1.1, ls=DASHED, label="theory")
-        ax.set(title=f"step {steps[i]}", xlabel=label, ylim=(low - room, high + room))
-        if i:
-            ax.set_yticklabels([])
+        ax.plot(t, target, color="0.75", lw=2.5, label="target", zorder=GREY)
+        ax.plot(t, training[i], color=SERIES[0], lw=1.4, label="training", zorder=SOLID)
+        ax.plot(t, theory[i], color="black", lw=1.1, ls=DASHED, label="theory", zorder=OVER)
+        ticks.turn(ax.xaxis, period) if period is not None else ticks.plain(ax.xaxis)
+    _side_by_side(axes, steps, label, (target, theory, training))
+
+
+def _side_by_side(
+    axes: "Sequence[Axes]", steps: Int[np.ndarray, " s"], label: str, values: Sequence[Float[np.ndarray, "..."]]
+) -> None:
+    """Titles, one scale for all values, the target first, one label below all Axes, one legend above them."""
+    target, finite = values[0], np.concatenate([value[np.isfinite(value)] for value in values])
+    room = 2 * max(float(np.ptp(target)), 1e-12)  # beyond the target: what diverges does not flatten it
+    low, high = max(float(finite.min()), target.min() - room), min(float(finite.max()), target.max() + room)
+    room = 0.08 * max(high - low, 1e-12)
+    titles = [f"step {step}" for step in steps]
+    for ax, title in zip(axes, titles, strict=False):
+        ax.set_title(title, fontsize=ticks.size(titles, _room(axes), 10))
+        ax.set_ylim(low - room, high + room)
+        ax.tick_params(labelleft=ax is axes[0])
     axes[0].set_ylabel("f(x)")
-    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure: Any = axes[0].get_figure(root=True)
+    figure.supxlabel(label, fontsize="medium")
+    handles, labels = axes[0].get_legend_handles_labels()
+    scale = max(1.0, 4 / axes[0].lines[-1].get_markersize())  # small dots stay visible in the legend
+    _outside(axes[0], "upper", handles, labels, markerscale=scale)
 
 
 def plot_classes(
@@ -202,11 +326,18 @@ def plot_classes(
 ) -> None:
     """Accuracy and cross-entropy over the steps, as measured: mean of the runs, and the range of all."""
     for values, colour, label in ((accuracy, SERIES[0], "accuracy"), (entropy, SERIES[1], "cross-entropy (nats)")):
-        axes.fill_between(steps[1:], *np.quantile(values[:, 1:], (0, 1), axis=0), color=colour, alpha=0.2, lw=0)
-        axes.plot(steps[1:], values[:, 1:].mean(axis=0), color=colour, lw=1.6, label=label)
+        axes.fill_between(
+            steps[1:], *np.quantile(values[:, 1:], (0, 1), axis=0), color=colour, alpha=0.15, lw=0, zorder=SHADE
+        )
+        axes.plot(steps[1:], values[:, 1:].mean(axis=0), color=colour, lw=1.6, label=label, zorder=SOLID)
     axes.set(xscale="log", xlabel="step of the optimiser", ylabel="training, measured", xlim=(1, max(steps[-1], 2)))
+    ticks.log(axes.xaxis)
     axes.set_ylim(0, 1.05 * max(1.0, float(entropy[:, 1:].max())))
     axes.legend(fontsize=8)
+
+
+STRIPS = 10
+"""Targets of so few values are classes: every value has a strip of its own."""
 
 
 def plot_agreement(
@@ -216,19 +347,28 @@ def plot_agreement(
     training: Float[np.ndarray, "s n"],
     steps: Int[np.ndarray, " s"],
 ) -> None:
-    """The function over the target at a few steps: training dots, theory rings; the line is the target itself."""
-    ends = np.array([target.min(), target.max()])
-    room = 0.15 * max(float(np.ptp(ends)), 1e-12)
-    size = float(np.clip(400 / len(target), 1.0, 4.0))
+    """The function over the target at a few steps: training dots, theory rings; the line is the target itself.
+
+    Of targets that take a few values only, the points lie spread over strips, theory left and training right of each.
+    """
+    values = np.unique(target)
+    strips = len(values) <= min(STRIPS, len(target) // 4)
+    x, wide = (np.searchsorted(values, target).astype(float), 0.38) if strips else (target, 0.0)
+    spread = wide * (0.1 + 0.9 * (np.arange(len(target)) * (np.sqrt(5) - 1) / 2 % 1))  # even, the same every time
+    size = float(np.clip(45 / np.sqrt(len(target)) * min(1.0, _room(axes) / 90), 1.0, 4.0))
+    dots: dict[str, Any] = {"ls": "", "marker": "o", "ms": size, "rasterized": True}
     for i, ax in enumerate(axes):
-        ax.plot(ends, ends, color="0.75", lw=2.0, label="target", zorder=0)
-        ax.plot(target, training[i], ".", color="#0072B2", ms=size, label="training", rasterized=True)
-        ax.plot(target, theory[i], "o", mfc="none", mec="black", mew=0.4, ms=size, label="theory", rasterized=True)
-        ax.set(title=f"step {steps[i]}", xlabel="target y", ylim=(ends[0] - room, ends[1] + room))
-        if i:
-            ax.set_yticklabels([])
-    axes[0].set_ylabel("f(x)")
-    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        if strips:
+            places = np.arange(len(values))
+            ax.hlines(values, places - 0.45, places + 0.45, color="0.75", lw=2.0, label="target", zorder=GREY)
+            ax.set_xlim(-0.6, len(values) - 0.4)
+            ticks.rows(ax.xaxis, [f"{value:.3g}" for value in values])
+        else:
+            ax.plot(values[[0, -1]], values[[0, -1]], color="0.75", lw=2.0, label="target", zorder=GREY)
+            ticks.plain(ax.xaxis)
+        ax.plot(x + spread, training[i], color=SERIES[0], mec="none", label="training", **dots)
+        ax.plot(x - spread, theory[i], mfc="none", color="black", mew=0.4, label="theory", **dots)
+    _side_by_side(axes, steps, "target y", (target, theory, training))
 
 
 def plot_layers(
@@ -243,8 +383,10 @@ def plot_layers(
             ax.plot(*zip(*known, strict=True), marker, color=colour, ms=3, alpha=0.6) if known else None
             ax.plot(x, mean, color=colour, lw=1.2, marker=marker, ms=4, label=layer.replace("_", " "))
         ax.set(xscale="log", yscale="log", xlabel=name.replace("_", " "))
+        for axis in (ax.xaxis, ax.yaxis):
+            ticks.log(axis)
     axes[0].set_ylabel("largest over modes")
-    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
+    _beside(axes[-1])
 
 
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
@@ -265,7 +407,8 @@ def plot_profiles(
     for colour, row, label in zip(mode_colours(len(h)), h, labels, strict=True):
         axes.plot(test[order], row[order], color=colour, lw=1.3, ls=(0, (4, 1.5)), label=label)
     axes.set(xlabel="x", ylabel="predicted h(x, t)")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
+    ticks.plain(axes.xaxis)
+    _beside(axes)
 
 
 def plot_images(axes: "Sequence[Axes]", frames: Sequence[Float[np.ndarray, "h w"]], titles: Sequence[str]) -> None:
@@ -273,7 +416,7 @@ def plot_images(axes: "Sequence[Axes]", frames: Sequence[Float[np.ndarray, "h w"
     low, high = float(frames[0].min()), float(frames[0].max())
     for ax, frame, title in zip(axes, frames, titles, strict=True):
         ax.imshow(frame, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
-        ax.set_title(title, fontsize=8)
+        ax.set_title(title, fontsize=ticks.size(titles, _room(axes), 8))
         ax.set_axis_off()
 
 
@@ -287,7 +430,7 @@ def plot_maps(
     for ax, (x, values), title in zip(axes, frames, titles, strict=True):
         side = min(4.0, 110 / np.sqrt(len(x)))  # of some 80 points that a panel is wide: a fine grid fills it
         ax.scatter(x[:, 0], x[:, 1], c=values, s=side**2, marker="s", lw=0, cmap="cividis", vmin=low, vmax=high)
-        ax.set_title(title, fontsize=8)
+        ax.set_title(title, fontsize=ticks.size(titles, _room(axes), 8))
         ax.set(aspect="equal", xticks=[], yticks=[])
 
 
@@ -302,6 +445,8 @@ def plot_spectrum(
     borders = (np.exp(edges(np.log(v))) for v in (frequency, times))
     mesh = axes.pcolormesh(*borders, np.maximum(size, 1e-4 * top), norm=norm, cmap="viridis", rasterized=True)
     axes.set(xscale="log", yscale="log", xlabel="frequency (cycles per unit of x)", ylabel="flow time t")
+    for axis in (axes.xaxis, axes.yaxis):
+        ticks.log(axis)
     axes.figure.colorbar(mesh, ax=axes, label="predicted |F[h](t)|")
 
 
@@ -323,4 +468,6 @@ def plot_steps(
     if critical is not None:
         axes.axvline(critical, color="0.4", lw=0.8, ls=":", label="critical rate")
     axes.set(xscale="log", yscale="log", xlabel="learning rate times rate of the mode")
+    for axis in (axes.xaxis, axes.yaxis):
+        ticks.log(axis)
     axes.legend(fontsize=7, frameon=True, framealpha=0.9, edgecolor="none")
