@@ -97,7 +97,7 @@ class Table(NamedTuple):
         if not self.classes:
             return self.coordinates, self.values[:, self.targets], tuple(map(self.column, self.targets))
         if len(self.classes) < 2:
-            msg = f"target of data={self.path!r} has one class, {self.classes[0]}; allowed: two or more"
+            msg = f"target of data={self.path!r} has one class, {', '.join(self.classes)}; allowed: two or more"
             raise _checks.InputError(msg)
         return x, np.eye(len(self.classes))[first.astype(int)], self.classes
 
@@ -174,11 +174,11 @@ def read_csv(
     target, further = _several(found, target)
     classes = _encode(text, found, target) if labels else ()
     chosen, aim = _chosen(text, found, columns, target)
-    more = [_named(text, found, "target", name) for name in further]
-    if len({aim, *more}) <= len(more) or (columns is not None and not set(more).isdisjoint(chosen)):
+    aims = [_named(text, found, "target", name) for name in further]
+    if len({aim, *aims}) <= len(aims) or (columns is not None and not set(aims).isdisjoint(chosen)):
         msg = f"target={','.join([str(target), *further])!r} with columns={columns!r} name a column twice; "
         raise _checks.InputError(msg + "allowed: each once")
-    chosen += [i for i in more if i not in chosen]
+    chosen += [i for i in aims if i not in chosen]
     remarks = _remarks(text, found, chosen, columns, comments)
     for i in chosen:
         _refuse_word(text, found[i].word, i)
@@ -201,7 +201,7 @@ def read_csv(
     names = tuple(text.names[i] for i in chosen) if text.names else None
     places = tuple(i + 1 for i in chosen)
     remark = (f"{Path(path).name}: {'; '.join(remarks)}",) if remarks else ()
-    place, others = None if aim is None else chosen.index(aim), tuple(chosen.index(i) for i in more)
+    place, others = None if aim is None else chosen.index(aim), tuple(chosen.index(i) for i in aims)
     return Table(values[whole], names, str(path), place, places, remark, others, classes)
 
 

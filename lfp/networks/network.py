@@ -4,7 +4,7 @@ Gradient descent uses the step lr / alpha^2, so that alpha leaves the linear dyn
 training lazier.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from lfp import _checks
 from lfp.kernels.algebra import Kernel, as_kernel
 from lfp.kernels.empirical import Model, Params
+from lfp.networks import modules
 
 
 @runtime_checkable
@@ -90,6 +91,79 @@ class Custom(eqx.Module):
         _checks.positive("alpha", self.alpha)
         if self.output is not None:
             _checks.integer("output", self.output, 0)
+
+    @classmethod
+    def from_flax(
+        cls,
+        module: Any,
+        width: int | None = None,
+        alpha: float = 1.0,
+        *,
+        shape: Sequence[int] | None = None,
+        output: int | None = None,
+        **call: Any,
+    ) -> "Custom":
+        """A module of flax, with its own initialisation: of linen as it is, of nnx by a function that makes it.
+
+        What is no parameter (running means, counters) stays as it is at key 0. Modules of nnx are switched to
+        evaluation; of linen dropout and normalisation are switched by arguments of the call.
+
+        Args:
+            module: `MyModule(...)` of linen, or `lambda rngs: MyModule(..., rngs=rngs)` of nnx.
+            width: neurons or channels of the narrowest layer; None where all layers are dense, which tell it.
+            alpha: output scale; larger is lazier.
+            shape: of a point as the module takes it, such as (8, 8, 1) for images; None for (dim,).
+            output: as above.
+            call: arguments of every call, such as train=False.
+
+        Raises:
+            InputError: a module that draws or keeps numbers as it is called, gives no number a point, has complex
+                parameters or none, has been made (nnx) or not (linen); a width that cannot be told.
+
+        Example:
+            >>> import jax
+            >>> from flax import linen
+            >>> model = linen.Sequential([linen.Dense(16), linen.relu, linen.Dense(1)])
+            >>> Custom.from_flax(model).width
+            16
+        """
+        functions = modules.of_flax(module, width, shape, call)
+        return cls(functions.init, functions.apply, functions.width, alpha, output)
+
+    @classmethod
+    def from_equinox(
+        cls,
+        make: Callable[[PRNGKeyArray], Any],
+        width: int | None = None,
+        alpha: float = 1.0,
+        *,
+        shape: Sequence[int] | None = None,
+        output: int | None = None,
+        frozen: Callable[[Any], Any] | None = None,
+    ) -> "Custom":
+        """A module of equinox, by a function of a key that makes it; it is called point by point, in inference mode.
+
+        Arrays of floats are trained. Integers, and what `frozen` names, stay as they are at key 0, in every network.
+
+        Args:
+            make: such as `lambda key: eqx.nn.MLP(2, 1, 64, 2, key=key)`.
+            width: neurons or channels of the narrowest layer; None where all layers are dense, which tell it.
+            alpha: output scale; larger is lazier.
+            shape: of a point as the module takes it; None for (dim,).
+            output: as above.
+            frozen: module -> its parts that are not trained, one or a list.
+
+        Raises:
+            InputError: a module in place of what makes it, one with a state (BatchNorm), that gives no number a point,
+                with complex parameters or none; a width that cannot be told.
+
+        Example:
+            >>> import equinox as eqx
+            >>> Custom.from_equinox(lambda key: eqx.nn.MLP(2, 1, 16, 2, key=key)).width
+            16
+        """
+        functions = modules.of_equinox(make, width, shape, frozen)
+        return cls(functions.init, functions.apply, functions.width, alpha, output)
 
     def init(self, key: PRNGKeyArray, dim: int) -> Params:
         """The user's parameters."""

@@ -161,7 +161,7 @@ def predict(
     ground = Ground(network, problem, law, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite)
     if probe is None:
         probe = MODES if isinstance(problem, Problem) else RankProbe(ground.reference, problem)
-    law = GradientDescent(1 / float(np.asarray(ground.reference.rates).max())) if law is None else law
+    law = GradientDescent(1 / ground.largest) if law is None else law
     plan = Plan(network, problem, law, log_steps(3000, 80) if steps is None else steps, seeds, seed, dtype)
     curves = {chosen.name: chosen.follow(plan, ground)}
     for name, other in beside(chosen, network, law, problem).items():

@@ -87,6 +87,13 @@ class Ground:
         except _checks.InputError:
             return self.empirical[0]
 
+    @property
+    def largest(self) -> float:
+        """The largest rate: at infinite width where there is one, else of all the networks."""
+        reference = self.reference
+        spectra = self.empirical if reference is vars(self).get("empirical", [None])[0] else [reference]
+        return max(float(np.asarray(one.rates).max()) for one in spectra)
+
 
 _exactly = eqx.filter_jit(cast)
 

@@ -127,11 +127,10 @@ class JointSpectrum(eqx.Module):
 
     inner: GramSpectrum
     outputs: int = eqx.field(static=True)
+    rates: Float[Array, " r"]
 
-    @property
-    def rates(self) -> Float[Array, " r"]:
-        """Those of one output."""
-        return self.inner.rates
+    def __init__(self, inner: GramSpectrum, outputs: int) -> None:
+        self.inner, self.outputs, self.rates = inner, outputs, inner.rates
 
     def apply(self, family: Family, u: Float[Array, " no"]) -> Float[Array, "t no"]:
         """g_t(K P) of every output."""
