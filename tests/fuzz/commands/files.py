@@ -63,7 +63,7 @@ def world(folder: Path) -> None:
     x = np.linspace(-0.9, 0.9, 12)
     lines = [f"{a:.6f},{np.sin(3 * a):.6f}" for a in x]
     (folder / "good.csv").write_text("x,y\n" + "\n".join(lines) + "\n")
-    cloud = [f"{a:.6f},{np.cos(9 * a):.6f},{a * a:.6f}" for a in x]
+    cloud = [f"{a:.6f},{b:.6f},{a * b:.6f}" for a, b in np.random.default_rng(0).uniform(-1, 1, (30, 2))]
     (folder / "cloud.csv").write_text("x1,x2,y\n" + "\n".join(cloud) + "\n")
     (folder / "other.csv").write_text("x,y\n" + "\n".join(lines[::2]) + "\n")
     (folder / "bad.csv").write_text("x,y\n1,2\n3\n")
