@@ -70,6 +70,7 @@ if TYPE_CHECKING:  # type checkers read it, and `__getattr__`, which imports a n
     from lfp.optimisers.law import Law as Law
     from lfp.optimisers.mini_batch import MiniBatch as MiniBatch
     from lfp.optimisers.momentum import HeavyBall as HeavyBall, Nesterov as Nesterov
+    from lfp.optimisers.recognised import Measured as Measured, law_of as law_of
     from lfp.optimisers.ridge import RandomFeatures as RandomFeatures, Ridge as Ridge
     from lfp.optimisers.schedules import Scheduled as Scheduled, scheduled as scheduled
     from lfp.optimisers.weight_decay import WeightDecay as WeightDecay

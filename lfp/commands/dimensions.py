@@ -67,6 +67,10 @@ def joint_of(s: Overlay, table: Table, say: Say) -> tuple[Joint, Units]:
         msg = f"{where} with several targets; allowed: domain='points' and probe='rank'"
         raise _checks.InputError(msg)
     settings.check()
+    if s.optimizer == "sgd" or (table.classes and s.amplitude != 1):
+        given = "optimizer='sgd'" if s.optimizer == "sgd" else f"amplitude={s.amplitude:g}"
+        msg = f"{given} with {'classes' if table.classes else 'several targets'}; allowed: "
+        raise _checks.InputError(msg + ("steps on all the data" if s.optimizer == "sgd" else "1"))
     x, y, names = table.with_targets()
     _refuse_few(table, x)
     for name, column in zip(names, y.T, strict=True):
@@ -82,8 +86,7 @@ def joint_of(s: Overlay, table: Table, say: Say) -> tuple[Joint, Units]:
         say(f"{len(names)} classes: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}")
     if units.own:
         return data, units
-    each = (np.tile(np.broadcast_to(part, len(names)), len(data.inputs)) for part in (units.shift, units.scale))
-    shift, scale = each
+    shift, scale = (np.tile(np.broadcast_to(part, len(names)), len(data.inputs)) for part in units)
     return data, Units(shift * s.amplitude, scale)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from lfp import _checks, _files
 from lfp.commands import dimensions
@@ -219,7 +219,7 @@ def _run(
     kept = folder / _files.CHECKPOINT
     save(folder / "theory.nc", in_units(prediction.to_xarray(), units))
     trained = train(prediction, progress=progress, checkpoint_file=kept, resume=resume)
-    save(folder / "curves.nc", in_units(curves(prediction, trained.trajectory), units))
+    save(folder / "curves.nc", in_units(curves(prediction, trained.trajectory, units), units))
     say("comparing and drawing ...")
     report = compare(prediction, trained, remedies=remedies and not trained.interrupted)
     drift = kernel_drift(prediction.network, trained.start, trained.end, data.x)
@@ -235,7 +235,7 @@ def _run(
         "budget": report.budget(),
         "probe": {"name": probe.name, **quality},
         "units": {"y": of_outputs(units, data).summary()},
-        **(by_output(prediction, trained.trajectory) if isinstance(data, Joint) else {}),
+        **(by_output(prediction, trained.trajectory, units) if isinstance(data, Joint) else {}),
         "lr": float(law.lr),
         "steps": int(trained.trajectory.steps[-1]),
         "interrupted": trained.interrupted,
@@ -254,7 +254,7 @@ def of_outputs(units: Units, data: Data) -> Units:
     return Units(*(part[: data.outputs] for part in units))
 
 
-def by_output(prediction: Prediction, training: Trajectory) -> dict[str, Any]:
+def by_output(prediction: Prediction, training: Trajectory, units: Units) -> dict[str, Any]:
     """What is left of every output at the end, D_sup over the looks, and what classes make of it, mean of the runs."""
     data, whole = prediction.problem, OutputProbe()
     assert isinstance(data, Joint)
@@ -266,21 +266,24 @@ def by_output(prediction: Prediction, training: Trajectory) -> dict[str, Any]:
     ]
     if not data.classes:
         return {"outputs": rows}
-    last = {kind.__name__: float(kind(training, data)[:, -1].mean()) for kind in (accuracy, cross_entropy)}
-    return {"outputs": rows, **last}
+    found = classified(data, training, units)
+    return {"outputs": rows, **{name: float(values[:, -1].mean()) for name, values in found.items()}}
 
 
-def curves(prediction: Prediction, training: Trajectory) -> Any:
+def classified(data: Joint, training: Trajectory, units: Units) -> dict[str, Float[np.ndarray, "run t"]]:
+    """Accuracy and cross-entropy, of outputs and targets as the user has them: 0 and 1."""
+    training = replace(training, values=units.outer(training.values))
+    data = replace(data, y=units.outer(np.asarray(data.y)))
+    return {"accuracy": accuracy(training, data), "cross_entropy": cross_entropy(training, data)}
+
+
+def curves(prediction: Prediction, training: Trajectory, units: Units) -> Any:
     """The measurement beside the prediction, labelled: what the pictures are drawn from."""
     last, measured = prediction.probe(training, prediction.problem).labelled()
     theory = prediction.to_xarray().rename(run="theory_run", step="theory_step", f="f_theory")
-    data = prediction.problem
-    if isinstance(data, Joint):
-        theory = theory.assign_coords(output=("point", np.tile(data.names, len(data.inputs))))
-    if isinstance(data, Joint) and data.classes:
-        theory = theory.assign(
-            {kind.__name__: (("run", "step"), kind(training, data)) for kind in (accuracy, cross_entropy)}
-        )
+    if isinstance(prediction.problem, Joint) and prediction.problem.classes:
+        found = classified(prediction.problem, training, units)
+        theory = theory.assign({name: (("run", "step"), values) for name, values in found.items()})
     return theory.rename(remaining="remaining_theory").assign(
         step=training.steps,
         run=np.arange(len(training.values)),
@@ -345,7 +348,7 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Rep
             first = np.arange(min(plots.MOST_MODES, data.outputs))
             plots.plot_modes(axes[0], whole[0], whole[1], full=first, noun=OutputProbe.name)
             if data.classes:
-                plots.plot_classes(axes[1], training.steps, accuracy(training, data), cross_entropy(training, data))
+                plots.plot_classes(axes[1], training.steps, *classified(data, training, units).values())
             _files.save_figure(fig, folder, "outputs")
     words = [str(row["mode"]) for row in report.modes]
     kind = f"{probe.name} "  # of ranks and degrees the number is enough

@@ -22,7 +22,7 @@ class Joint(Points):
     Args:
         x: (x, number of the output from 0).
         y: a target each.
-        weights: share of the data at the point.
+        weights: share of the data at the point; None for equal ones.
         names: of the outputs.
         classes: whether the outputs are those of classes, of which the largest is said.
 
@@ -34,15 +34,20 @@ class Joint(Points):
     classes: bool = eqx.field(static=True, default=False)
 
     def __init__(self, x: Any, y: Any, weights: Any, names: Sequence[str], classes: bool = False) -> None:
-        super().__init__(x, y, weights)
         self.names, self.classes = tuple(map(str, names)), bool(classes)
+        even = np.full(len(x), len(self.names) / max(len(x), 1)) if weights is None else weights
+        super().__init__(x, y, even)
         count = len(self.names)
         if not count or len(set(self.names)) < count:
             msg = f"names={self.names} must be one or more, no two the same"
             raise _checks.InputError(msg)
-        if len(self.x) % count or (self.x[:, -1].reshape(-1, count) != np.arange(count)).any():
-            msg = f"x of {len(self.x)} rows is not (point, output) for {count} outputs; allowed: what Joint.of makes"
-            raise _checks.InputError(msg)
+        if len(self.x) % count == 0:
+            points, weights = self.x.reshape(-1, count, self.x.shape[1]), self.weights.reshape(-1, count)
+            alike = (points[:, :1, :-1] == points[:, :, :-1]).all() and (weights[:, :1] == weights).all()
+            if alike and (points[:, :, -1] == np.arange(count)).all():
+                return
+        msg = f"x of {len(self.x)} rows is not (point, output) for {count} outputs, of one weight a point; "
+        raise _checks.InputError(msg + "allowed: what Joint.of makes")
 
     @classmethod
     def of(cls, x: Any, y: Any, names: Sequence[str] | None = None, *, classes: bool = False) -> "Joint":
@@ -90,7 +95,12 @@ class Joint(Points):
             >>> data.names, data.table.tolist()
             (('a', 'b'), [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
         """
-        found, codes = np.unique(np.asarray(labels), return_inverse=True)
+        labels = np.asarray(labels)
+        bad = labels.ndim != 1 or any(label is None or label != label for label in labels.tolist())
+        if bad:
+            msg = f"labels of shape {labels.shape}; allowed: one a point, none of them missing"
+            raise _checks.InputError(msg)
+        found, codes = np.unique(labels, return_inverse=True)
         if not 2 <= len(found) <= MOST_CLASSES:
             msg = f"labels have {len(found)} classes, among them {', '.join(map(str, found[:3].tolist()))}; "
             raise _checks.InputError(msg + f"allowed: 2 to {MOST_CLASSES}")

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from lfp import _checks
 from lfp.domains.delimited import ALONE, NUMBERS, THOUSANDS, Delimited, is_missing, read_text, short
+from lfp.domains.joint import MOST_CLASSES
 
 LARGEST_TABLE, LARGEST = 10**7, 1e100
 _COORDINATE = re.compile(r"x_?\d*|t", re.IGNORECASE)
@@ -95,11 +96,14 @@ class Table(NamedTuple):
         """
         x, first = self._replace(others=(), classes=()).with_target()
         if not self.classes:
-            return self.coordinates, self.values[:, self.targets], tuple(map(self.column, self.targets))
-        if len(self.classes) < 2:
-            msg = f"target of data={self.path!r} has one class, {', '.join(self.classes)}; allowed: two or more"
+            names = [self.names[i] for i in self.targets] if self.names else []
+            names = names if len(set(names)) == len(self.targets) else [self.column(i) for i in self.targets]
+            return self.coordinates, self.values[:, self.targets], tuple(names)
+        present, codes = np.unique(first.astype(int), return_inverse=True)  # rows that were left out may take one along
+        if len(present) < 2:
+            msg = f"target of data={self.path!r} has one class, {self.classes[present[0]]}; allowed: two or more"
             raise _checks.InputError(msg)
-        return x, np.eye(len(self.classes))[first.astype(int)], self.classes
+        return x, np.eye(len(present))[codes.ravel()], tuple(self.classes[i] for i in present)
 
     def thinned(self, count: int, seed: int | None) -> "Table":
         """At most so many of the rows, in their order: drawn without replacement, or even ones.
@@ -171,8 +175,13 @@ def read_csv(
     """
     text = read_text(path, name)
     found, comments = _columns(text)
-    target, further = _several(found, target)
-    classes = _encode(text, found, target) if labels else ()
+    (target, further), classes = _several(found, target), ()
+    if labels:
+        if further:
+            msg = f"target={','.join([str(target), *further])!r} with labels (--classes); allowed: one label"
+            raise _checks.InputError(msg)
+        place = _label(text, found, columns, target)
+        target, classes = found[place].label, _encode(text, found, place)
     chosen, aim = _chosen(text, found, columns, target)
     aims = [_named(text, found, "target", name) for name in further]
     if len({aim, *aims}) <= len(aims) or (columns is not None and not set(aims).isdisjoint(chosen)):
@@ -213,33 +222,39 @@ def _several(found: list[_Column], target: str | None) -> tuple[str | None, list
     return first, others
 
 
-MOST_CLASSES = 1000
+def _label(text: Delimited, found: list[_Column], columns: str | Sequence[str] | None, target: str | None) -> int:
+    """The column of the label: as named; else y, or the last one that is no coordinate."""
+    if target:
+        return _named(text, found, "target", target)
+    wanted = [name.strip() for name in columns.split(",")] if isinstance(columns, str) else columns or ()
+    free = [i for i, column in enumerate(found) if column.label not in wanted]
+    if not free:
+        msg = f"columns={columns!r} are all of {text.said}; allowed: a column more, with the label"
+        raise _checks.InputError(msg)
+    return next((i for i in free if text.names and text.names[i] == "y"), free[-1])
 
 
-def _encode(text: Delimited, found: list[_Column], target: str | None) -> tuple[str, ...]:
+def _encode(text: Delimited, found: list[_Column], place: int) -> tuple[str, ...]:
     """The classes of a column of labels, whose cells become their numbers: numbers in their order, words in theirs."""
-    labels = [column.label for column in found]
-    place = labels.index("y") if text.names and "y" in labels else len(found) - 1
-    place = place if target is None else _named(text, found, "target", target)
+    number = NUMBERS[text.decimal]
+
+    def label(cell: str) -> tuple[bool, float, str]:
+        """Words after numbers, of which 1 and 1.0 are one."""
+        if not number.fullmatch(cell):
+            return True, 0.0, cell
+        value = float(cell.replace(",", "."))
+        return False, value, f"{value:.12g}"
+
     cells = [cells[place].strip() for _, cells in text.rows()]
-    known = sorted(
-        {cell for cell in cells if not is_missing(cell)}, key=lambda cell: (not _is_number(cell), _order(cell))
-    )
+    labels = [None if is_missing(cell) else label(cell) for cell in cells]
+    known = sorted({one for one in labels if one is not None})
     if len(known) > MOST_CLASSES:
         msg = f"{text.said} column {_place(text, place)} has {len(known)} different labels; allowed: {MOST_CLASSES}"
         raise _checks.InputError(msg)
-    number = {cell: i for i, cell in enumerate(known)}
-    values = np.array([number.get(cell, np.nan) for cell in cells])
-    found[place] = _Column(labels[place], values, None, whole=True)
-    return tuple(known)
-
-
-def _is_number(cell: str) -> bool:
-    return NUMBERS["."].fullmatch(cell) is not None
-
-
-def _order(cell: str) -> Any:
-    return float(cell) if _is_number(cell) else cell
+    code = {one: i for i, one in enumerate(known)}
+    values = np.array([np.nan if one is None else code[one] for one in labels])
+    found[place] = _Column(found[place].label, values, None, whole=True)
+    return tuple(one[2] for one in known)
 
 
 def _columns(text: Delimited) -> tuple[list[_Column], int]:

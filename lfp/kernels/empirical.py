@@ -116,6 +116,10 @@ def empirical_kernel(
     """
     x1, x2 = point_sets(x1, x2)
     dtype = _floating(params)
+    shape = jax.eval_shape(lambda p, x: network.apply(p, x), params, x1[:1].astype(dtype)).shape
+    if not trace and math.prod(shape) > 1:
+        msg = f"network gives shape {shape} for a point; allowed: one number, trace=True for the mean over outputs, or "
+        raise _checks.InputError(msg + "Joined(network) at points (x, output)")
     matrix, alone = _empirical(network, params, x1.astype(dtype), None if x2 is None else x2.astype(dtype), trace)
     if not isinstance(alone, Tracer) and not alone:
         msg = "network mixes points: its value at a point depends on the other points of the batch; allowed: networks "
@@ -143,11 +147,18 @@ def parameter_uses(network: Model, params: Params, dim: int, trace: bool = False
         ParameterUses(structured=('[0]', '[1]', '[2]'), general=())
     """
     _checks.integer("dim", dim, 1)
-    evaluate = getattr(network, "outputs", network.apply) if trace else network.apply
+    evaluate = _evaluation(network, trace)
     leaves, tree = jax.tree.flatten(params)
     point = jax.ShapeDtypeStruct((dim,), _floating(params))
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     return _program(evaluate, leaves, tree, point).parameters(names)
+
+
+def _evaluation(network: Any, trace: bool) -> Callable[[Params, Array], Array]:
+    """f, or all its outputs, which a `Custom` model gives by a function of its own."""
+    if trace and callable(getattr(network, "outputs", None)):
+        return network.outputs
+    return network.apply
 
 
 def _program(evaluate: Callable[[Params, Array], Array], leaves: Sequence[Array], tree: Any, point: Any) -> Program:
@@ -173,7 +184,7 @@ def _floating(params: Any) -> Any:
 @eqx.filter_jit
 def _empirical(network: Model, params: Params, x1: Array, x2: Array | None, trace: bool) -> tuple[Array, Array]:
     """The kernel, and whether the network sees points one by one."""
-    evaluate = getattr(network, "outputs", network.apply) if trace else network.apply
+    evaluate = _evaluation(network, trace)
     leaves, tree = jax.tree.flatten(params)
     program = _program(evaluate, leaves, tree, x1[0])
     dtype = jnp.result_type(*leaves)

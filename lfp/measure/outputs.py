@@ -55,6 +55,10 @@ class OutputProbe(Probe):
 def accuracy(trajectory: Trajectory, data: Joint) -> Float[np.ndarray, "run t"]:
     """Share of the data of which the largest output is that of its class.
 
+    Args:
+        trajectory: outputs in the units of the classes, 0 and 1.
+        data: those of `Joint.of_labels`; where points repeat, a target is the share of its class there.
+
     Example:
         >>> data = Joint.of_labels(np.eye(3), ["a", "b", "b"])
         >>> said = Trajectory(np.array([0]), np.array([[[1.0, 0.0, 0.2, 0.1, 0.0, 0.5]]]), data.x)
@@ -62,11 +66,16 @@ def accuracy(trajectory: Trajectory, data: Joint) -> Float[np.ndarray, "run t"]:
         [[0.667]]
     """
     said = by_output(data, trajectory.values).argmax(axis=-1)
-    return (said == np.asarray(data.table).argmax(axis=1)) @ data.shares
+    right = np.take_along_axis(np.asarray(data.table)[None, None], said[..., None], axis=-1)[..., 0]
+    return right @ data.shares
 
 
 def cross_entropy(trajectory: Trajectory, data: Joint) -> Float[np.ndarray, "run t"]:
-    """Mean of -log of the share that the softmax of the outputs gives to the class: measured, and trained on no more.
+    """Mean of -log of the share that the softmax of the outputs gives to the class: measured, and nothing trains on it.
+
+    Args:
+        trajectory: outputs in the units of the classes, 0 and 1.
+        data: those of `Joint.of_labels`; where points repeat, a target is the share of its class there.
 
     Example:
         >>> data = Joint.of_labels(np.eye(2), ["a", "b"])
@@ -76,5 +85,5 @@ def cross_entropy(trajectory: Trajectory, data: Joint) -> Float[np.ndarray, "run
     """
     values = by_output(data, trajectory.values)
     values = values - values.max(axis=-1, keepdims=True)
-    own = np.take_along_axis(values, np.asarray(data.table).argmax(axis=1)[None, None, :, None], axis=-1)[..., 0]
+    own = (values * np.asarray(data.table)).sum(axis=-1)
     return (np.log(np.exp(values).sum(axis=-1)) - own) @ data.shares

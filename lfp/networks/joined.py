@@ -68,7 +68,8 @@ class Table(Wrapped):
     def apply(self, params: Params, x: Float[Array, "points d"]) -> Float[Array, "points ..."]:
         """f(x)."""
         inner: Any = self.inner
-        return inner.outputs(params, x) if isinstance(inner, Custom) else inner.apply(params, x)
+        every = inner.outputs(params, x) if isinstance(inner, Custom) else inner.apply(params, x)
+        return every[:, None] if every.ndim == 1 else every
 
 
 class JointKernel(Kernel):
@@ -96,18 +97,25 @@ def joined(network: Network, data: Any) -> Network:
     Raises:
         InputError: a network with another number of outputs than the data.
     """
-    if isinstance(network, Joined) or not isinstance(data, Joint):
-        count = getattr(network, "outputs", 1)
-        if isinstance(count, int) and count > 1:
+    if not isinstance(data, Joint):
+        count = 1 if isinstance(network, Joined) else outputs_of(network)
+        if count > 1:
             msg = f"network has {count} outputs for targets of one; allowed: Joint data of {count}"
             raise _checks.InputError(msg)
         return network
-    wrapped = Joined(network)
-    found = jax.eval_shape(
-        lambda: wrapped.table(network.init(jax.random.key(0), data.inputs.shape[1]), jnp.zeros_like(data.inputs[:1]))
-    )
+    wrapped = network if isinstance(network, Joined) else Joined(network)
+    point = jnp.zeros((1, data.inputs.shape[1]))
+    found = jax.eval_shape(lambda: wrapped.table(wrapped.inner.init(jax.random.key(0), point.shape[1]), point))
     if found.shape != (1, data.outputs):
-        count = found.shape[1] if len(found.shape) == 2 else 1
-        msg = f"network={type(network).__name__} has {count} outputs for targets of {data.outputs}; allowed: "
+        name = type(wrapped.inner).__name__
+        msg = f"network={name} has {found.shape[1]} outputs for targets of {data.outputs}; allowed: "
         raise _checks.InputError(msg + f"{data.outputs}, of MLP and TwoLayer by outputs={data.outputs}")
     return wrapped
+
+
+def outputs_of(network: Any) -> int:
+    """The number of outputs that a network of ours, or one made of it, was given."""
+    if isinstance(network, Wrapped):
+        return outputs_of(network.inner)
+    count = getattr(network, "outputs", 1)
+    return count if isinstance(count, int) else 1

@@ -1,4 +1,4 @@
-"""Networks: `init` draws parameters, `apply` evaluates. All outputs are scalar; alpha scales them. Any model: `Custom`.
+"""Networks: `init` draws parameters, `apply` evaluates. alpha scales their output. Any model: `Custom`.
 
 Gradient descent uses the step lr / alpha^2, so that alpha leaves the linear dynamics unchanged and only makes the
 training lazier.

@@ -34,6 +34,8 @@ class Law(eqx.Module):
 
     exact: ClassVar[bool] = True
     """Whether the law holds for every model that is linear in its parameters; if not, it is an ESTIMATE."""
+    measured: ClassVar[bool] = False
+    """Whether nothing is known of it, not even an estimate: it is trained, and a reference stands beside it."""
     remark: ClassVar[str] = ""
     """What its rates and learning rates are, where they are not those of descent."""
     descends: ClassVar[bool] = False

@@ -9,7 +9,7 @@ from lfp.measure.trajectory import Trajectory
 from lfp.networks.network import Network
 from lfp.optimisers.law import Law
 from lfp.prediction.linear import solve
-from lfp.prediction.theory import Ground, Theory
+from lfp.prediction.theory import Ground, Theory, no_linear_law
 from lfp.spectra.on_points import refuse_dense
 from lfp.training.plan import Plan
 
@@ -24,7 +24,9 @@ class Empirical(Theory):
     of_networks: ClassVar[bool] = True
 
     def refusal(self, network: Network, law: Law | None, points: int) -> str | None:  # noqa: ARG002
-        """More points than a dense matrix holds."""
+        """More points than a dense matrix holds, optimisers of which nothing is known."""
+        if law is not None and law.measured:
+            return no_linear_law(law)
         try:
             refuse_dense(points)
         except _checks.InputError as error:

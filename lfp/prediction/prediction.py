@@ -12,6 +12,7 @@ from jaxtyping import Array, Complex, Float, Int
 
 from lfp import _checks
 from lfp._signature import says_itself
+from lfp.domains.joint import Joint
 from lfp.domains.problems import Problem
 from lfp.measure.probes import ABSENT, MODES, Data, ModeProbe, Probe, movement, sup_distance
 from lfp.measure.projections import Projection
@@ -20,13 +21,14 @@ from lfp.networks.joined import joined
 from lfp.networks.network import Network
 from lfp.optimisers.descent import GradientDescent
 from lfp.optimisers.law import Law
+from lfp.optimisers.recognised import Transformation
 from lfp.prediction.fluctuations import LARGEST_BAND, band_of, strays_on_some
 from lfp.prediction.forecast import HOLDS_BELOW, Forecast, forecast, forecast_of_networks
 from lfp.prediction.rounding import rounding
 from lfp.prediction.theory import THEORIES, Ground, Theory, beside, refuse, theory_of
 from lfp.spectra.on_points import Spectrum
 from lfp.spectra.ranks import RankProbe
-from lfp.training.plan import Plan, refuse_swapped
+from lfp.training.plan import Plan, as_law, refuse_swapped
 
 
 class Prediction(eqx.Module):
@@ -93,6 +95,8 @@ class Prediction(eqx.Module):
         data = data.assign_coords(mode=curves.modes)
         if isinstance(self.problem, Problem):
             data = data.assign_coords(t=("point", self.problem.t))
+        if isinstance(self.problem, Joint):
+            data = data.assign_coords(output=("point", np.tile(self.problem.names, len(self.problem.inputs))))
         data["target"] = ("point", np.asarray(self.problem.y))
         last, values = curves.labelled()
         data["remaining"] = (("step", "mode", last), values.mean(axis=0))
@@ -111,7 +115,7 @@ class Prediction(eqx.Module):
 def predict(
     network: Network,
     problem: Data,
-    law: Law | None = None,
+    law: Law | Transformation | None = None,
     steps: Int[np.ndarray, " t"] | None = None,
     *,
     theory: str | Theory = "ntk",
@@ -126,7 +130,8 @@ def predict(
     Args:
         network: the network that will be trained.
         problem: the data, a `Problem`, `Points` of any dimension, or `Joint` ones of several outputs.
-        law: the optimiser; None takes gradient descent with lr = 1 / largest rate.
+        law: the optimiser, as a law or a transformation of optax (`law_of`); None takes gradient descent with lr = 1 /
+            largest rate. One without law is measured only: beside it stands the flow of the NTK, as a reference.
         steps: steps at which to look, increasing from 0; None takes 80 of 3000, `log_steps(3000, 80)`.
         theory: `ntk` (infinite width), `lfp` (the LFP operator: two-layer networks with widely spread biases),
             `empirical` (the kernel of each network at its initialisation: any network), `separate` (the same, every
@@ -152,26 +157,29 @@ def predict(
         >>> bool(p.rates[0] > p.rates[1])
         True
     """
-    refuse_swapped(network, problem, law)
+    steps = log_steps(3000, 80) if steps is None else steps
+    rule: Law | None = as_law(law, steps, network)
+    refuse_swapped(network, problem, rule)
     if probe is not None:
         probe.refuse(problem)
     network = joined(network, problem)
-    chosen, points = theory_of(theory), len(problem.x)
-    refuse(chosen, network, law, points)
-    ground = Ground(network, problem, law, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite)
+    unknown = rule is not None and rule.measured
+    chosen, points = theory_of("reference" if unknown and theory == "ntk" else theory), len(problem.x)
+    refuse(chosen, network, rule, points)
+    ground = Ground(network, problem, rule, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite)
     if probe is None:
         probe = MODES if isinstance(problem, Problem) else RankProbe(ground.reference, problem)
-    law = GradientDescent(1 / ground.largest) if law is None else law
-    plan = Plan(network, problem, law, log_steps(3000, 80) if steps is None else steps, seeds, seed, dtype)
+    rule = GradientDescent(1 / ground.largest) if rule is None else rule
+    plan = Plan(network, problem, rule, steps, seeds, seed, dtype)
     curves = {chosen.name: chosen.follow(plan, ground)}
-    for name, other in beside(chosen, network, law, problem).items():
+    for name, other in beside(chosen, network, rule, problem).items():
         with contextlib.suppress(_checks.InputError):  # a layer of the budget that does not exist
             curves[name] = other.follow(plan, ground)
     said = Prediction(plan, chosen.name, curves, rates=probe.rates(problem, ground.reference), probe=probe)
-    if not law.exact:
+    if not rule.exact:
         return said
     band = band_of(plan, ground.infinite) if not chosen.of_networks and "ntk" in curves else None
-    lazy = laziness(network, problem, law, plan.steps, ground.reference)
+    lazy = laziness(network, problem, rule, plan.steps, ground.reference)
     # the forecast is calibrated on modes, and where nothing moves there is nothing to forecast
     known = probe.modal and movement(said.theory, problem, probe) >= HOLDS_BELOW
     expected = _expected(said, band, lazy, chosen.of_networks, ground.reference) if known else None
@@ -205,6 +213,8 @@ def _strays_on_some(said: Prediction) -> Complex[np.ndarray, "run t k"] | None:
     if len(problem.x) <= LARGEST_BAND or not isinstance(probe, Projection | ModeProbe):
         return None
     matrix = probe.matrix if isinstance(probe, Projection) else probe.matrix(problem)  # type: ignore[arg-type]
+    if matrix.ndim > 2:  # parts that are vectors have no forecast
+        return None
     found = strays_on_some(said.plan, matrix)
     if found is None:
         return None

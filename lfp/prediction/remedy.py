@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lfp import _checks
+from lfp.domains.joint import Joint
 from lfp.measure.probes import sup_distance
 from lfp.networks.network import Custom, Wrapped
 from lfp.neurons.distributions import Gaussian, Uniform
@@ -90,13 +91,14 @@ def _changes(said: Prediction) -> dict[str, dict[str, Any]]:
     if "alpha" in known:
         changes[f"{words} times alpha"] = {"network": _replaced(network, "alpha", factor)}
     centred, scaled = OPTIONS
-    mean = float(problem.weights @ problem.y)
-    deviation = float(np.sqrt(problem.weights @ (problem.y - mean) ** 2))
+    columns, shares = (problem.table, problem.shares) if isinstance(problem, Joint) else (problem.y, problem.weights)
+    mean = shares @ columns  # of every output its own
+    deviation = np.sqrt(shares @ (columns - mean) ** 2)
     followed = 0 in said.probe.modes(problem)
-    if not followed and abs(mean) > deviation:
-        changes[centred] = {"problem": replace(problem, y=problem.y - mean)}
-    if not followed and deviation > 2:
-        changes[scaled] = {"problem": replace(problem, y=(problem.y - mean) / deviation)}
+    if not followed and np.any(np.abs(mean) > deviation):
+        changes[centred] = {"problem": replace(problem, y=(columns - mean).ravel())}
+    if not followed and np.any(deviation > 2):
+        changes[scaled] = {"problem": replace(problem, y=((columns - mean) / deviation).ravel())}
     if said.name == "lfp":
         # other rates, and the step with them
         changes["four times sigma_b"] = {"network": _replaced(network, "b", 4), "law": None}

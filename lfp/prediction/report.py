@@ -142,7 +142,9 @@ def compare(prediction: Prediction, training: Run | Trajectory, *, remedies: boo
         reason += f": {advice(prediction)}"
     if others:
         verdict, reason = None, f"{reason}, of {others}: the prediction speaks about others (train(prediction))"
-    if not prediction.law.exact:
+    if prediction.law.measured:
+        verdict, reason = None, "measured only: the optimiser has no law; theory is the flow of the NTK, as a reference"
+    elif not prediction.law.exact:
         name = type(prediction.law.base).__name__
         reason += f"; {name} has no linear law: predicted by the estimate of a frozen preconditioner"
     return Report(_rows(prediction, training, columns, expected), expected, lazy, verdict, reason)

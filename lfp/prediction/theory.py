@@ -24,6 +24,8 @@ from lfp.spectra.on_points import GramSpectrum, Spectrum, refuse_dense
 from lfp.spectra.spectrum import spectrum
 from lfp.training.plan import Plan, initialise, unstack
 
+MOST_VALUES = 2048
+"""Of several outputs beside another theory: a matrix of so many rows, and its eigenvectors."""
 THEORIES: dict[str, type["Theory"]] = {}
 """All theories by name. Each precedes the theory with which the error budget compares it."""
 
@@ -73,14 +75,14 @@ class Ground:
     def empirical(self) -> list[GramSpectrum]:
         """Rates of every network at its start; for an optimiser without linear law those of a frozen preconditioner."""
         refuse_dense(len(self.problem.x))
-        if self.law is None or self.law.exact:
+        if self.law is None or self.law.exact or self.law.measured:
             return [network_spectrum(self.network, self.problem, params) for params in self.starts]
         return [frozen_spectrum(self.network, self.problem, self.law, params) for params in self.starts]
 
     @cached_property
     def reference(self) -> Spectrum:
         """The rates that set the step: at infinite width where there are some, else of the first network."""
-        if self.law is not None and not self.law.exact:
+        if self.law is not None and not self.law.exact and not self.law.measured:
             return self.empirical[0]
         try:
             return self.infinite
@@ -107,7 +109,7 @@ class Theory(eqx.Module):
     most_points: ClassVar[float] = np.inf
     """Values up to which it is worked out beside another theory, for the budget: a point has as many as outputs."""
     most_joint: ClassVar[float] = 0
-    """Points of several outputs up to which it is, however many these are."""
+    """Points of several outputs up to which it is, if they have no more than `MOST_VALUES` values."""
     of_networks: ClassVar[bool] = False
     """Whether it uses the very networks that will be trained, at their start."""
 
@@ -138,6 +140,8 @@ def no_linear_law(law: Law | None) -> str | None:
     """The refusal of theories that need a linear law."""
     if law is None or law.exact:
         return None
+    if law.measured:
+        return "with a transformation of optax that has no law, and is measured only; allowed: 'reference'"
     return f"with {type(law.base).__name__}, which has no linear law; allowed: 'empirical', an estimate"
 
 
@@ -146,7 +150,8 @@ def beside(theory: Theory, network: Network, law: Law, problem: Problem | Points
     points = len(problem.x)
     inputs = len(problem.inputs) if isinstance(problem, Joint) else np.inf
     plain = (kind for kind in THEORIES.values() if not any(f.default is MISSING for f in fields(kind)))
-    cheap = (kind() for kind in plain if points <= kind.most_points or inputs <= kind.most_joint)
+    few = points <= MOST_VALUES
+    cheap = (kind() for kind in plain if points <= kind.most_points or (few and inputs <= kind.most_joint))
     others = {other.name: other for other in cheap if other.name != theory.name}
     return {name: other for name, other in others.items() if other.refusal(network, law, points) is None}
 

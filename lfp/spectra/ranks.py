@@ -62,6 +62,8 @@ class RankProbe(Projection):
         if isinstance(spectrum, JointSpectrum):
             matrix, of, called = _along_outputs(matrix, orders, data)
             orders, places = orders[of], places[of]
+        elif isinstance(data, Joint):  # eigenfunctions of points and outputs together: no distance, no frequency
+            places = np.full(len(orders), np.nan)
         self.points, self.matrix = data.x, matrix.astype(complex)
         self.followed, self.called = orders, np.array(called)
         self.places = places

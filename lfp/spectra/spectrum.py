@@ -10,8 +10,8 @@ from lfp import _checks
 from lfp.domains.joint import Joint
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.blocked import kernel_product
-from lfp.networks.joined import joined
-from lfp.networks.network import Network, kernel
+from lfp.networks.joined import JointKernel
+from lfp.networks.network import kernel
 from lfp.spectra.on_domain import ModeRates, mode_rates
 from lfp.spectra.on_points import (
     FourierSpectrum,
@@ -53,7 +53,12 @@ def spectrum(
         >>> spectrum(MLP(width=2, depth=1, b_std=0.0), Circle(), 5).above_noise.tolist()  # no odd modes but the first
         [True, True, True, False, True, False]
     """
-    found = kernel(joined(network, where) if isinstance(where, Joint) and isinstance(network, Network) else network)
+    found = kernel(network)
+    if isinstance(where, Joint):
+        found = found if isinstance(found, JointKernel) else JointKernel(found)
+        if modes is not None:
+            msg = f"modes={modes} on Joint data; allowed: None, all rates"
+            raise _checks.InputError(msg)
     if isinstance(where, np.ndarray | jax.Array | list | tuple):
         where = np.asarray(_checks.real("where", where))
         if where.ndim != 2 or 0 in where.shape:

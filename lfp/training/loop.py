@@ -21,8 +21,9 @@ from lfp.measure.trajectory import Trajectory
 from lfp.networks.joined import at_once, joined
 from lfp.networks.network import Network, Params
 from lfp.optimisers.law import Law
+from lfp.optimisers.recognised import Transformation
 from lfp.training import checkpoint
-from lfp.training.plan import Plan, fingerprint, refuse_swapped
+from lfp.training.plan import Plan, as_law, fingerprint, refuse_swapped
 
 Progress = Callable[[int, int, float], None]
 SECONDS_BETWEEN_REPORTS = 0.5
@@ -56,7 +57,7 @@ class Planned(Protocol):
 def train(
     network: Network | Planned,
     problem: Problem | Points | None = None,
-    law: Law | None = None,
+    law: Law | Transformation | None = None,
     steps: Int[np.ndarray, " t"] | None = None,
     *,
     at: Float[np.ndarray, "m d"] | None = None,
@@ -75,7 +76,8 @@ def train(
         network: what to train; or a prediction, whose plan is then trained: of the other arguments up to `dtype`, only
             `at` may be given.
         problem: points, targets and weights.
-        law: the optimiser; its learning rate is in flow time per step.
+        law: the optimiser; its learning rate is in flow time per step. Or a transformation of optax, with its own
+            learning rate, on the displacement from the initial parameters.
         steps: steps at which to look, increasing from 0.
         at: points at which to look, as the network sees them; None for the data.
         seeds: number of networks, drawn independently; None for 5.
@@ -102,6 +104,9 @@ def train(
     plan = _plan(network, problem=problem, law=law, steps=steps, seeds=seeds, seed=seed, dtype=dtype)
     network, problem, law, steps, dtype = plan.network, plan.problem, plan.law, plan.steps, plan.dtype
     points = problem.x if at is None else _points("at", at, problem.x.shape[1])
+    if isinstance(problem, Joint) and not np.isin(points[:, -1], np.arange(problem.outputs)).all():
+        msg = f"at names outputs {np.unique(points[:, -1]).tolist()[:5]} in its last column; allowed: 0 to "
+        raise _checks.InputError(msg + f"{problem.outputs - 1}")
     start = plan.initialise()
     seer, (network, inputs) = network, at_once(network, problem)
     table, shares = (problem.table, problem.shares) if isinstance(problem, Joint) else (problem.y, problem.weights)
@@ -165,6 +170,7 @@ def _plan(network: Network | Planned, **settings: Any) -> Plan:
             f"train needs {', '.join(sorted(missing))}; allowed: train(network, problem, law, steps), train(prediction)"
         )
         raise _checks.InputError(msg)
+    given["law"] = as_law(given["law"], given["steps"], network)
     refuse_swapped(network, given["problem"], given["law"])
     return Plan(joined(network, given["problem"]), **given)
 

@@ -17,6 +17,7 @@ from lfp.kernels.empirical import cast
 from lfp.networks.joined import joined
 from lfp.networks.network import Network, Params
 from lfp.optimisers.law import Law
+from lfp.optimisers.recognised import Transformation, law_of
 
 
 @runtime_checkable
@@ -99,6 +100,13 @@ def fingerprint(tree: Any) -> bytes:
     for leaf in jax.tree.leaves(arrays):
         digest.update(f"{leaf.dtype}{leaf.shape}".encode() + np.asarray(leaf).tobytes())
     return digest.digest()
+
+
+def as_law(law: Any, steps: Any, network: Any) -> Any:
+    """The law of what was given: of a transformation of optax what it does to gradients."""
+    if isinstance(law, Transformation) and not isinstance(law, type | Law):
+        return law_of(law, int(np.asarray(steps).max(initial=1)), getattr(network, "alpha", 1.0))
+    return law
 
 
 def refuse_swapped(network: Any, problem: Any, law: Any = None) -> None:

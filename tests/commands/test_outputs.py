@@ -8,6 +8,7 @@ import xarray as xr
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 
 from lfp.commands.cli import main
+from lfp.domains import read_csv
 
 SMALL = ["--width", "128", "--steps", "40", "--snapshots", "8", "--seeds", "2"]
 RNG = np.random.default_rng(0)
@@ -78,11 +79,51 @@ def test_several_targets(tmp_path, write):
     result, curves = overlaid(tmp_path / "named", "--data", named, "--target", "first,second", "--center", *SMALL)
     table = np.array([row.split(",") for row in ROWS], float)
     np.testing.assert_allclose(curves.target.values.reshape(-1, 2), table[:, 2:], atol=1e-12)
-    assert [row["output"] for row in result["outputs"]] == ["3 (first)", "4 (second)"]
+    assert [row["output"] for row in result["outputs"]] == ["first", "second"]
     np.testing.assert_allclose(result["units"]["y"]["shift"], table[:, 2:].mean(axis=0))
     assert "accuracy" not in result
     other, _ = overlaid(tmp_path / "numbered", "--data", write(*ROWS), "--target", "3,4", "--center", *SMALL)
     assert other["d_sup"] == result["d_sup"]
+
+
+def test_unbalanced_classes_are_judged_in_their_own_units(tmp_path, write):
+    """Nine rows of 60 are rare; targets of variance 1 stretch them, accuracy and cross-entropy see 0 and 1."""
+    x = np.random.default_rng(4).normal(size=(60, 2))
+    rows = [f"{a:.4f},{b:.4f},{'rare' if i < 9 else 'common'}" for i, (a, b) in enumerate(x.tolist())]
+    arguments = ["--data", write("u,v,kind", *rows), "--classes", "--standardize", *SMALL]
+    result, curves = overlaid(tmp_path / "run", *arguments)
+    f, y = curves.f_training.values.reshape(2, -1, 60, 2), curves.target.values.reshape(60, 2)
+    assert set(np.unique(y.round(12)).tolist()) == {0.0, 1.0}
+    right = (f.argmax(axis=-1) == y.argmax(axis=-1)).mean(axis=-1)
+    entropy = (np.log(np.exp(f).sum(axis=-1)) - (f * y).sum(axis=-1)).mean(axis=-1)
+    np.testing.assert_allclose(curves.accuracy, right)
+    np.testing.assert_allclose(curves.cross_entropy, entropy, rtol=1e-9)
+    assert result["cross_entropy"] == pytest.approx(entropy[:, -1].mean())
+
+
+LABELLED = {
+    "first column": (["kind,u,v", "2,1,0", "10,0,1", "2,1,1", "10,2,0"], {"columns": "u,v"}, ("2", "10"), [0, 1, 0, 1]),
+    "a name of a coordinate": (["x1,x2,x3", "1,0,b", "0,1,a", "1,1,b"], {}, ("a", "b"), [1, 0, 1]),
+    "one number, two ways": (["u,kind", "1,1", "2,1.0", "3,2"], {}, ("1", "2"), [0, 0, 1]),
+    "decimal commas": (["u;kind", "1,5;10,5", "2,5;2,5", "3,5;2,5"], {}, ("2.5", "10.5"), [1, 0, 0]),
+    "a class gone with its rows": (
+        ["u,kind", "1,a", "2,b", ",c", "3,a"],
+        {"missing": "drop"},
+        ("a", "b"),
+        [0, 1, 0],
+    ),
+    "no header": (["1,0,b", "0,1,a", "1,1,b"], {"target": "3"}, ("a", "b"), [1, 0, 1]),
+}
+
+
+@pytest.mark.parametrize("case", LABELLED)
+def test_labels_are_read(case, write):
+    """Classes in order, a row each."""
+    rows, how, names, codes = LABELLED[case]
+    x, y, found = read_csv(write(*rows), labels=True, **how).with_targets()
+    assert found == names
+    assert y.argmax(axis=1).tolist() == codes
+    assert x.shape[1] == len(rows[-1].split(";" if ";" in rows[0] else ",")) - 1
 
 
 LABELS = ["x1,x2,kind", "1,0,a", "0,1,b", "1,1,a", "0.5,2,b", "2,0.5,a"]
@@ -101,7 +142,11 @@ REFUSED = {
         ["--columns", "a,second", "--target", "first,second"],
         "twice",
     ),
-    "a constant target": (["x,p,q", *[f"{i},{i},1" for i in range(6)]], ["--target", "p,q"], "3 (q) is 1 everywhere"),
+    "a constant target": (
+        ["x,p,q", *[f"{i},{i},1" for i in range(6)]],
+        ["--target", "p,q"],
+        "target q is 1 everywhere",
+    ),
     "more coordinates than rows": (
         ["a,b,c,d,k", "1,2,3,4,u", "2,1,0,1,v"],
         ["--classes"],
@@ -110,7 +155,9 @@ REFUSED = {
     "a missing label": ([*LABELS, "3,1,"], ["--classes"], "line 7, column 3 (kind)"),
     "a sphere": (LABELS, ["--classes", "--domain", "sphere"], "domain='sphere' with several targets"),
     "modes": (LABELS, ["--classes", "--probe", "filter"], "probe='filter' with several targets"),
-    "batches": (LABELS, ["--classes", "--optimizer", "sgd", "--batch-size", "2"], "on Joint data"),
+    "batches": (LABELS, ["--classes", "--optimizer", "sgd", "--batch-size", "2"], "optimizer='sgd' with classes"),
+    "a factor": (LABELS, ["--classes", "--amplitude", "2"], "amplitude=2 with classes; allowed: 1"),
+    "a label and a target": (LABELS, ["--classes", "--target", "kind,x2"], "allowed: one label"),
     "the operator": (LABELS, ["--classes", "--theory", "lfp"], "theory='lfp'"),
     "no data": (None, ["--classes"], "classes=True with no data; allowed: --data"),
     "one output alone": (

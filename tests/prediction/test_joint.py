@@ -12,6 +12,8 @@ from sklearn.metrics import accuracy_score, log_loss
 from lfp import (
     MLP,
     Custom,
+    DegreeProbe,
+    FourierFeatures,
     GaussNewton,
     GradientDescent,
     InputError,
@@ -19,6 +21,7 @@ from lfp import (
     MiniBatch,
     Points,
     RankProbe,
+    Sphere,
     Trajectory,
     TwoLayer,
     compare,
@@ -33,7 +36,8 @@ from lfp.kernels import neural_tangents
 from lfp.measure import accuracy, cross_entropy
 from lfp.measure.probes import sup_distance
 from lfp.networks import Joined
-from lfp.prediction import fluctuations as spreads
+from lfp.prediction import fluctuations as spreads, prediction as predictions
+from lfp.prediction.remedy import _changes
 from lfp.prediction.theory import Ground
 from lfp.spectra.on_points import JointSpectrum, gram_spectrum
 from lfp.training import Plan, unstack
@@ -76,6 +80,18 @@ def test_data_go_point_by_point_and_repeated_points_are_merged():
         (lambda: train(MLP(8, outputs=3), DATA, GaussNewton(0.1), STEPS), "law=GaussNewton on Joint data"),
         (lambda: predict(MLP(8), Points(X, Y[:, 0]), theory="separate"), "with one output, which nothing couples"),
         (lambda: MLP(8, outputs=0), "outputs=0"),
+        (lambda: train(MLP(8, outputs=3), DATA, LAW, STEPS, at=[[0.1, 0.2, 3.0]]), r"at names outputs \[3.0\].*0 to 2"),
+        (lambda: train(Joined(MLP(8, outputs=2)), DATA, LAW, STEPS), "network=MLP has 2 outputs for targets of 3"),
+        (
+            lambda: predict(FourierFeatures(MLP(8, outputs=2), np.ones((1, 2))), Points(X, Y[:, 0])),
+            "network has 2 outputs for targets of one",
+        ),
+        (lambda: spectrum(MLP(8, outputs=3), DATA, 3), "modes=3 on Joint data; allowed: None"),
+        (lambda: empirical_kernel(MLP(8, outputs=3), MLP(8, outputs=3).init(jax.random.key(0), 2), X), "Joined"),
+        (lambda: replace(DATA, weights=np.arange(1.0, 61)), "of one weight a point"),
+        (lambda: replace(DATA, x=DATA.x + np.arange(60)[:, None]), "of one weight a point"),
+        (lambda: Joint.of_labels(X, ["a", None] * 10), "none of them missing"),
+        (lambda: Joint.of_labels(X, np.array([0.0, np.nan] * 10)), "none of them missing"),
     ],
 )
 def test_what_does_not_fit_is_named(make, match):
@@ -263,6 +279,59 @@ def test_accuracy_and_cross_entropy_are_those_of_scikit_learn():
             assert accuracy(found, data)[run, t] == pytest.approx(accuracy_score(labels, names[said.argmax(axis=1)]))
             expected = log_loss(labels, np.exp(log_softmax(said, axis=1)), labels=names)
             assert cross_entropy(found, data)[run, t] == pytest.approx(expected)
+
+
+def test_classes_that_share_a_point_share_its_weight():
+    """Three rows of one point, two of class a: what says a there is right of two, cross-entropy a mean over rows."""
+    data = Joint.of_labels([[0.0], [0.0], [0.0], [1.0]], ["a", "a", "b", "b"])
+    values = np.array([[2.0, 1.0], [0.5, 1.5]])
+    found = Trajectory(np.array([0]), values.reshape(1, 1, 4), data.x)
+    assert accuracy(found, data).item() == pytest.approx(0.75)
+    rows = np.log(np.exp(values[[0, 0, 0, 1]]).sum(axis=1)) - values[[0, 0, 0, 1], [0, 0, 1, 1]]
+    assert cross_entropy(found, data).item() == pytest.approx(rows.mean())
+
+
+def test_one_output_is_one_of_several():
+    """A network of one output on joint data of one: the same training as on points."""
+    one, points = Joint.of(X, Y[:, :1]), Points(X, Y[:, 0])
+    both = [
+        train(MLP(16), data, LAW, STEPS[:4], seeds=1, dtype=jnp.float64).trajectory.values for data in (one, points)
+    ]
+    np.testing.assert_allclose(*both, rtol=1e-12)
+
+
+def test_the_mean_over_outputs_is_that_of_their_kernels():
+    """trace=True: (1/o) sum_c K_cc."""
+    network = TwoLayer(16, outputs=3)
+    params = network.init(jax.random.key(0), 2)
+    whole = np.asarray(empirical_kernel(Joined(network), params, jnp.asarray(DATA.x))).reshape(20, 3, 20, 3)
+    trace = empirical_kernel(network, params, jnp.asarray(X), trace=True)
+    np.testing.assert_allclose(trace, np.einsum("icjc->ij", whole) / 3, rtol=1e-6)
+
+
+def test_a_kernel_serves_every_output():
+    """Bare, of a network of one output, or of several: the same rates."""
+    found = [spectrum(one, DATA).rates for one in (kernel(MLP(8)), MLP(8), MLP(8, outputs=3))]
+    for one in found[1:]:
+        np.testing.assert_allclose(one, found[0], rtol=1e-12)
+
+
+def test_remedies_center_every_output():
+    """Means of 5 and -5, whose sum is 0."""
+    data = Joint.of(X, Y[:, :2] + np.array([5.0, -5.0]))
+    said = predict(TwoLayer(32, outputs=2), data, LAW, STEPS[:6], seeds=1)
+    centred = _changes(said)["targets with their mean removed"]["problem"]
+    np.testing.assert_allclose(centred.table.mean(axis=0), 0, atol=1e-12)
+
+
+def test_parts_that_are_vectors_have_no_forecast_of_many_points(monkeypatch):
+    """Degrees, beyond the points of a band."""
+    monkeypatch.setattr(predictions, "LARGEST_BAND", 20)
+    monkeypatch.setattr(spreads, "LARGEST_BAND", 20)
+    x = RNG.normal(size=(40, 3))
+    data = Points(x / np.linalg.norm(x, axis=1, keepdims=True), x[:, 0])
+    said = predict(TwoLayer(64), data, LAW, STEPS[:5], seeds=1, probe=DegreeProbe(Sphere(3), data, [1, 2]))
+    assert (said.band, said.forecast) == (None, None)
 
 
 def test_a_resumed_plan_of_outputs_is_refused_unjoined():

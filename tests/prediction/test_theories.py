@@ -19,7 +19,7 @@ LOOKS = lfp.log_steps(100, 12)
 
 
 def test_order_is_that_of_the_layers():
-    assert list(THEORIES) == ["lfp", "ntk", "empirical", "flow", "separate", "moving"]
+    assert list(THEORIES) == ["lfp", "ntk", "empirical", "flow", "separate", "moving", "reference"]
     steps = ("lfp_vs_ntk", "ntk_vs_empirical", "empirical_vs_training")
     assert layers() == (*steps, "flow_vs_steps", "separate_vs_empirical")
     assert [way(name) for name in ("lfp", "flow", "moving")] == [steps, ("flow_vs_steps", *steps[1:]), ()]
