@@ -33,6 +33,7 @@ def test_wrong_calls_are_refused_and_odd_ones_are_not():
 def test_the_search_sees_each_fault(monkeypatch, function, fault):
     """Control: calls that say nothing, fail inside, or do not say what is wrong."""
     monkeypatch.setattr(calls, "CALLS", {"made up": Call(lambda n: function(n), {"n": 3}, {"n": count(1)})})
+    monkeypatch.setattr(calls, "_plain", lambda name: 3)
     found = [outcome.fault for _, outcome in calls.search(0, 30)["draw_wrong"]]
     assert fault in found
 
