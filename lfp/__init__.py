@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # type checkers read it, and `__getattr__`, which imports a n
     from lfp.networks.pinn import Pinn as Pinn, collocation as collocation
     from lfp.networks.regularizers import HashWH as HashWH
     from lfp.networks.sobolev import Sobolev as Sobolev
+    from lfp.networks.stax import Stax as Stax
     from lfp.networks.two_layer import TwoLayer as TwoLayer
     from lfp.neurons.activations import Activation as Activation, activation as activation
     from lfp.neurons.distributions import (
