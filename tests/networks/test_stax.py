@@ -69,8 +69,8 @@ def test_points_go_in_as_images():
     """The kernel and f of pixels in rows are those of the pictures themselves."""
     init, apply, kernel_fn = convolutions(4)
     network = Stax(init, apply, kernel_fn, width=4, shape=(4, 4, 1))
-    rows = np.random.default_rng(1).normal(size=(3, 16)).astype(np.float32)
+    rows = np.random.default_rng(1).normal(size=(3, 16))
     pictures = jnp.asarray(rows.reshape(3, 4, 4, 1))
     np.testing.assert_allclose(kernel(network)(jnp.asarray(rows)), kernel_fn(pictures, None, "ntk"), rtol=1e-6)
-    params = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), network.init(jax.random.key(0), 16))
+    params = network.init(jax.random.key(0), 16)
     np.testing.assert_allclose(network.apply(params, jnp.asarray(rows)), apply(params, pictures)[:, 0], rtol=1e-6)
