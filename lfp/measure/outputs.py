@@ -17,7 +17,7 @@ class OutputProbe(Probe):
     Example:
         >>> data = Joint.of(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]]), ["a", "b"])
         >>> half = Trajectory(np.array([4]), data.y[None, None] / 2, data.x)
-        >>> OutputProbe()(half, data).size().tolist()
+        >>> OutputProbe()(half, data).size().round(12).tolist()
         [[0.5, 0.5]]
     """
 

@@ -88,7 +88,7 @@ def resolved_rates(spectrum: Any, data: Data) -> tuple[Float[np.ndarray, " r"], 
     return rates, int(np.sum(rates > float(spectrum.noise_floor)))
 
 
-def _on_points(spectrum: Any, data: Data) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Any]:
+def _on_points(spectrum: Any, data: Data) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " _"], Any]:
     """Points, their shares and the spectrum on them; of several outputs each point once."""
     if isinstance(spectrum, JointSpectrum) and isinstance(data, Joint):
         return data.inputs, data.shares, spectrum.inner

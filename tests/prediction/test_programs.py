@@ -32,7 +32,8 @@ def compiled(job):
 def test_default_prediction_compiles_a_handful_of_programs_and_a_second_one_none(width):
     """Of the default network and problem of `lfp overlay`; the width changes shapes alone."""
     settings = replace(Overlay(), width=width)
-    network, problem = overlay.build_network(settings), overlay.build_problem(settings, print)[0]
+    problem = overlay.build_problem(settings, print)[0]
+    network = overlay.build_network(settings, problem)
     jax.clear_caches()
     assert 10 < compiled(lambda: lfp.predict(network, problem)) <= MOST
     assert compiled(lambda: lfp.predict(network, problem)) == 0
