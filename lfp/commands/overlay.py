@@ -235,7 +235,7 @@ def _run(
         "budget": report.budget(),
         "probe": {"name": probe.name, **quality},
         "units": {"y": of_outputs(units, data).summary()},
-        **(by_output(prediction, trained.trajectory, units) if isinstance(data, Joint) else {}),
+        **(summed_up(prediction, trained.trajectory, units) if isinstance(data, Joint) else {}),
         "lr": float(law.lr),
         "steps": int(trained.trajectory.steps[-1]),
         "interrupted": trained.interrupted,
@@ -254,7 +254,7 @@ def of_outputs(units: Units, data: Data) -> Units:
     return Units(*(part[: data.outputs] for part in units))
 
 
-def by_output(prediction: Prediction, training: Trajectory, units: Units) -> dict[str, Any]:
+def summed_up(prediction: Prediction, training: Trajectory, units: Units) -> dict[str, Any]:
     """What is left of every output at the end, D_sup over the looks, and what classes make of it, mean of the runs."""
     data, whole = prediction.problem, OutputProbe()
     assert isinstance(data, Joint)
