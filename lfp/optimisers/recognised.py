@@ -40,10 +40,12 @@ class Measured(Law):
     Args:
         lr: pace of that flow, in flow time per step: alpha^2 times the first step per unit of gradient.
         given: the transformation, on the displacement from the initial parameters.
+        seen: what it made of a stream of gradients, which tells it from others: functions have no contents to compare.
     """
 
     lr: float | Float[Array, ""]
     given: Any = eqx.field(static=True)
+    seen: Float[Array, "s p"] | Float[np.ndarray, "s p"]
     exact = False
     measured = True
     remark = ", of a flow that goes as far as the first step for a gradient of 1"
@@ -103,7 +105,7 @@ def law_of(transformation: Transformation, steps: int, alpha: float = 1.0) -> La
             return law
     first = np.abs(_updates(transformation, np.ones((1, 1)), np.zeros((1, 1))))
     pace = float(first[0, 0]) * alpha**2
-    return Measured(pace if pace > 0 else 1.0, transformation)
+    return Measured(pace if pace > 0 else 1.0, transformation, updates)
 
 
 def _updates(

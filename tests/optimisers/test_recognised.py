@@ -27,6 +27,7 @@ from lfp import (
     sum_of_modes,
     train,
 )
+from lfp.training.plan import fingerprint
 
 STEPS, ALPHA = 60, 3.0
 COSINE = optax.cosine_decay_schedule(0.3, STEPS)
@@ -174,3 +175,11 @@ def test_without_law_it_is_measured_only(network):
             predict(network, PROBLEM, given, steps, theory=theory)
     with pytest.raises(InputError, match="with a law, which predicts"):
         predict(network, PROBLEM, GradientDescent(0.1), steps, theory="reference")
+
+
+def test_measured_ones_are_told_apart():
+    """Two clips have functions of one name and one pace: a checkpoint of one is not that of the other."""
+    clips = (optax.chain(optax.clip_by_global_norm(size), optax.sgd(0.3)) for size in (1.0, 2.0))
+    one, other = (fingerprint(law_of(clip, STEPS)) for clip in clips)
+    assert one != other
+    assert one == fingerprint(law_of(optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.3)), STEPS))
