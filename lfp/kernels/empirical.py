@@ -116,10 +116,6 @@ def empirical_kernel(
     """
     x1, x2 = point_sets(x1, x2)
     dtype = _floating(params)
-    shape = jax.eval_shape(lambda p, x: network.apply(p, x), params, x1[:1].astype(dtype)).shape
-    if not trace and math.prod(shape) > 1:
-        msg = f"network gives shape {shape} for a point; allowed: one number, trace=True for the mean over outputs, or "
-        raise _checks.InputError(msg + "Joined(network) at points (x, output)")
     matrix, alone = _empirical(network, params, x1.astype(dtype), None if x2 is None else x2.astype(dtype), trace)
     if not isinstance(alone, Tracer) and not alone:
         msg = "network mixes points: its value at a point depends on the other points of the batch; allowed: networks "
@@ -187,6 +183,9 @@ def _empirical(network: Model, params: Params, x1: Array, x2: Array | None, trac
     evaluate = _evaluation(network, trace)
     leaves, tree = jax.tree.flatten(params)
     program = _program(evaluate, leaves, tree, x1[0])
+    if not trace and program.count > 1:  # said where it is traced: no work a call
+        msg = f"network gives {program.count} numbers a point; allowed: one, trace=True for the mean over outputs, or "
+        raise _checks.InputError(msg + "Joined(network) at points (x, output)")
     dtype = jnp.result_type(*leaves)
 
     def pairs(x: Array) -> Factors:
