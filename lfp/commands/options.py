@@ -123,6 +123,8 @@ class Overlay(Reading):
     """neural-tangents' b_std (parametrization ntk); without it 0.5"""
     alpha: Scale = 50.0
     """output scale; larger is lazier, the linear dynamics do not change"""
+    keep_f0: bool = False
+    """train f itself, as most code does, in place of f - f_0 (parametrization ntk: in the other f_0 is 0)"""
     optimizer: Literal["gd", "momentum", "nesterov", "sgd", "adam"] = "gd"
     """momentum is heavy ball, sgd takes mini-batches, adam is an estimate: it needs --theory empirical"""
     momentum: Annotated[float, Within(0.0, 1.0)] | None = None
@@ -195,6 +197,9 @@ class Overlay(Reading):
         """Refuse what needs no computation to be refused: an unknown name, a number or an option out of place."""
         _refuse_values(self)
         _refuse_scaling(self, self.scaling, {"depth": self.depth})
+        if self.keep_f0 and self.scaling == "paper":
+            msg = "keep_f0=True with parametrization='paper', whose f_0 is 0; allowed: parametrization='ntk'"
+            raise _checks.InputError(msg)
         self.check_reading(self.data)
         self.check_domain()
         if self.modes == "auto" and self.data is None:

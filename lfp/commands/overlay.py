@@ -53,7 +53,7 @@ class Task(NamedTuple):
     theory: Theory
     probe: Probe
     ensemble: dict[str, Any]
-    """seeds, seed and dtype"""
+    """seeds, seed, dtype and center"""
     infinite: Spectrum | None
     """Rates at infinite width; None under Adam, which does not ask for them."""
     units: Units
@@ -63,7 +63,8 @@ class Task(NamedTuple):
 def build(s: Overlay, say: Callable[[str], None]) -> Task:
     """Everything that the settings name: no other function of this command sees them."""
     network, (data, units), recipe, kind, theory, probe = build_parts(s, say)
-    ensemble = {"seeds": s.seeds, "seed": s.seed, "dtype": jnp.float64 if s.x64 else jnp.float32}
+    dtype = jnp.float64 if s.x64 else jnp.float32
+    ensemble = {"seeds": s.seeds, "seed": s.seed, "dtype": dtype, "center": not s.keep_f0}
     largest = 1.0
     ground = Ground(network, data, kind, **{**ensemble, "seeds": 1})
     if kind.batched:

@@ -15,7 +15,10 @@ from lfp.training.plan import Plan
 
 
 class Empirical(Theory):
-    """f_s = (1 - p_s(K P)) y for every network, K its own kernel at initialisation: any network."""
+    """f_s = f_0 + (1 - p_s(K P)) (y - f_0) for every network, K its own kernel at initialisation: any network.
+
+    f_0 is taken as 0 where training takes it off.
+    """
 
     name: ClassVar[str] = "empirical"
     layer: ClassVar[tuple[str, str]] = ("empirical_vs_training", "training")
@@ -35,6 +38,7 @@ class Empirical(Theory):
 
     def follow(self, plan: Plan, ground: Ground) -> Trajectory:
         """In closed form, one run a network."""
-        runs = [solve(rates, plan.problem, plan.law, plan.steps).values for rates in ground.empirical]
+        pairs = zip(ground.empirical, ground.lessons, strict=True)
+        runs = [solve(rates, data, plan.law, plan.steps).values for rates, data in pairs]
         meta = {"kind": "theory", "spectrum": "empirical", "plan": plan.identity}
-        return Trajectory(plan.steps, np.concatenate(runs), plan.problem.x, meta)
+        return Trajectory(plan.steps, np.concatenate(runs) + ground.offsets[:, None], plan.problem.x, meta)

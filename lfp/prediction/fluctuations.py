@@ -32,7 +32,7 @@ from lfp.optimisers.law import Law
 from lfp.prediction.linear import solve
 from lfp.prediction.noise import batch_noise
 from lfp.spectra.on_points import GramSpectrum, Spectrum, gram_spectrum, refuse_dense
-from lfp.training.plan import Plan
+from lfp.training.plan import Plan, less, values_at_start
 
 NEURONS = 1024
 """Neurons of a sample, however wide the network is."""
@@ -59,12 +59,15 @@ def band_of(plan: Plan, infinite: Spectrum) -> Trajectory | None:
     K = kernel(network)
     band = None
     with contextlib.suppress(Unstable):
-        band = fluctuations(network, problem, law, plan.steps, K, key)
+        band = fluctuations(network, problem, law, plan.steps, K, key, center=plan.center)
     if band is None or not law.batched:
         return band
     gram = K(jnp.asarray(problem.x), None)
-    noise = batch_noise(problem, gram, law, plan.steps, jax.random.fold_in(key, 1), len(band.values))
-    return replace(band, values=band.values + noise)
+    lessons, keys = plan.lessons_of_others(), jax.random.fold_in(key, 1)
+    each = -(-len(band.values) // len(lessons))
+    pairs = zip(lessons, jax.random.split(keys, len(lessons)), strict=True)
+    noise = np.concatenate([batch_noise(data, gram, law, plan.steps, one, each) for data, one in pairs])
+    return replace(band, values=band.values + noise[: len(band.values)])
 
 
 def strays_on_some(plan: Plan, matrix: Complex[np.ndarray, "k n"]) -> Complex[np.ndarray, "run t k"] | None:
@@ -89,7 +92,8 @@ def strays_on_some(plan: Plan, matrix: Complex[np.ndarray, "k n"]) -> Complex[np
     some = Points(problem.x[rows], np.asarray(problem.y)[rows], share)
     key = jax.random.fold_in(jax.random.key(plan.seed), np.uint32(2**31 - 1))
     with contextlib.suppress(Unstable):
-        found = fluctuations(plan.network, some, plan.law, plan.steps, kernel(plan.network), key)
+        K = kernel(plan.network)
+        found = fluctuations(plan.network, some, plan.law, plan.steps, K, key, center=plan.center)
         along = found.values @ (matrix[:, rows] * (share / np.asarray(problem.weights)[rows])).T
         return along - along.mean(axis=0, keepdims=True)
     return None
@@ -102,6 +106,8 @@ def fluctuations(
     steps: Int[np.ndarray, " t"],
     kernel: Function,
     key: PRNGKeyArray,
+    *,
+    center: bool = True,
 ) -> Trajectory:
     """Sample trajectories of networks of this width, from theory: no network is trained.
 
@@ -114,6 +120,7 @@ def fluctuations(
         steps: steps at which to look.
         kernel: its infinite-width kernel.
         key: source of the samples; independent of the seeds of training.
+        center: whether f_0 is taken off; else every sample starts from the f_0 of a fresh network.
 
     Returns:
         One run a sample. Their spread is the expected spread over seeds.
@@ -136,13 +143,16 @@ def fluctuations(
         weights, y, where = (
             jax.device_put(np.asarray(part, limit.dtype)) for part in (problem.weights, problem.y, steps)
         )
-        values, tops = map(np.asarray, _runs(network, x, limit, weights, y, law, where, key, count))
+        values, tops = map(np.asarray, _runs(network, x, limit, weights, y, law, where, key, count, center))
         _refuse_unstable(law, float(tops.max()))
     else:
-        drawn = (_drawn(network, one, x.shape[1]) for one in jax.random.split(key, count))
+        drawn = [_drawn(network, one, x.shape[1]) for one in jax.random.split(key, count)]
         spectra = [network_spectrum(network, problem, params) for params in drawn]
         _refuse_unstable(law, max(float(np.asarray(one.rates).max()) for one in spectra))
-        values = np.concatenate([solve(one, problem, law, steps).values for one in spectra])
+        stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *drawn)
+        offsets = np.zeros((count, len(x))) if center else values_at_start(network, problem, stacked)
+        pairs = zip(spectra, offsets, strict=True)
+        values = np.concatenate([solve(one, less(problem, f), law, steps).values + f for one, f in pairs])
     return Trajectory(np.asarray(steps), _checks.finite("fluctuations", values), problem.x, {"kind": "fluctuations"})
 
 
@@ -179,12 +189,16 @@ def _runs(
     steps: Float[Array, " t"],
     key: PRNGKeyArray,
     count: int,
+    center: bool,
 ) -> tuple[Float[Array, "s t n"], Float[Array, " s"]]:
     """f_s of every sample, and its largest rate: one program, since a sample takes milliseconds."""
 
     def one(key: PRNGKeyArray) -> tuple[Array, Array]:
         found = gram_spectrum(_of_width(network, x, limit, key), weights)
-        return found.apply(eqx.Partial(law.learned, steps=steps), y), found.rates[0]
+        offset = jnp.zeros_like(y)
+        if not center:  # of another draw: kernel and f_0 are uncorrelated, for a -> -a turns the sign of f_0 alone
+            offset = network.apply(network.init(jax.random.fold_in(key, 1), x.shape[1]), x)
+        return offset[None, :] + found.apply(eqx.Partial(law.learned, steps=steps), y - offset), found.rates[0]
 
     return jax.lax.map(one, jax.random.split(key, count))
 

@@ -154,7 +154,8 @@ def forecast_of_networks(
         calibration: `growth` g and `scatter` s under `drift` by kind of activation; None for those that ship.
     """
     law, rng = _table(calibration)["drift"][_kind(network)], np.random.default_rng(0)
-    gap, drifted = _bounded(gap), _bounded(drifted)
+    start = np.maximum(np.abs(gap[:1]), 1)  # where f_0 is kept more may be left of a mode than its target
+    gap, drifted = _bounded(gap, start), _bounded(drifted, start)
     size = float(np.abs(drifted).max())
     sign = np.where(rng.random(DRAWS) < TURNED, -1, 1)
     factors = sign * (1 + law["growth"] * size) * np.exp(law["scatter"] * rng.normal(size=DRAWS))
@@ -171,10 +172,12 @@ def _drawn_rounding(rough: Complex[np.ndarray, "t k"] | float, rng: np.random.Ge
     return _bounded(np.asarray(rough))[None] * np.exp(ROUGH * rng.normal(size=(DRAWS, 1, 1)))
 
 
-def _bounded(values: Complex[np.ndarray, "t k"]) -> Complex[np.ndarray, "t k"]:
+def _bounded(
+    values: Complex[np.ndarray, "t k"], most: Float[np.ndarray, "1 k"] | float = 1.0
+) -> Complex[np.ndarray, "t k"]:
     """No more than the start of the mode: a network whose own kernel is beyond the limit of stability bounces."""
     size = np.abs(values)
-    return np.where(size <= 1, values, values / np.where(size > 0, size, 1.0))
+    return np.where(size <= most, values, most * values / np.where(size > 0, size, 1.0))
 
 
 def _table(calibration: dict[str, Any] | None) -> dict[str, Any]:

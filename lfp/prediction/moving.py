@@ -34,10 +34,8 @@ class Moving(Empirical):
         """Linear dynamics, and what the movement of the kernel adds."""
         still = super().follow(plan, ground)
         order = 1 if has_kink(plan.network) else 2  # with a kink the first order does not cancel
-        pairs = zip(ground.starts, ground.empirical, strict=True)
-        added = [
-            drift(plan.network, plan.problem, plan.law, plan.steps, params, rates, order) for params, rates in pairs
-        ]
+        each = zip(ground.lessons, ground.starts, ground.empirical, strict=True)
+        added = [drift(plan.network, data, plan.law, plan.steps, params, rates, order) for data, params, rates in each]
         return Trajectory(
             plan.steps, still.values + np.stack(added), plan.problem.x, {**still.meta, "kernel": "moving"}
         )

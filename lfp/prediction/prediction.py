@@ -122,6 +122,7 @@ def predict(
     seeds: int = 5,
     seed: int = 0,
     dtype: Any = jnp.float32,
+    center: bool = True,
     infinite: Spectrum | None = None,
     probe: Probe | None = None,
 ) -> Prediction:
@@ -140,6 +141,8 @@ def predict(
         seeds: number of networks that will be trained.
         seed: seed of their initialisation.
         dtype: precision of the training: the kernel at initialisation is taken from the same parameters.
+        center: whether training takes f_0 off. Else f itself is trained, as most code does: theories of the very
+            networks start from their f_0, others from its mean, 0, with its spread in the band.
         infinite: spectrum of the infinite-width kernel on the data, where it is known already.
         probe: what will take theory and training apart; None for the modes of a `Problem`, and on `Points` for
             the ranks of the kernel that carry the target, at most eight.
@@ -166,11 +169,11 @@ def predict(
     unknown = rule is not None and rule.measured
     chosen, points = theory_of("reference" if unknown and theory == "ntk" else theory), len(problem.x)
     refuse(chosen, network, rule, points)
-    ground = Ground(network, problem, rule, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite)
+    ground = Ground(network, problem, rule, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite, center=center)
     if probe is None:
         probe = MODES if isinstance(problem, Problem) else RankProbe(ground.reference, problem)
     rule = GradientDescent(1 / ground.largest) if rule is None else rule
-    plan = Plan(network, problem, rule, steps, seeds, seed, dtype)
+    plan = Plan(network, problem, rule, steps, seeds, seed, dtype, center)
     curves = {chosen.name: chosen.follow(plan, ground)}
     for name, other in beside(chosen, network, rule, problem).items():
         with contextlib.suppress(_checks.InputError):  # a layer of the budget that does not exist
@@ -179,7 +182,8 @@ def predict(
     if not rule.exact:
         return said
     band = band_of(plan, ground.infinite) if not chosen.of_networks and "ntk" in curves else None
-    lazy = laziness(network, problem, rule, plan.steps, ground.reference)
+    lessons = ground.lessons if chosen.of_networks else plan.lessons_of_others()
+    lazy = np.mean([laziness(network, one, rule, plan.steps, ground.reference) for one in lessons], axis=0)
     # the forecast is calibrated on modes, and where nothing moves there is nothing to forecast
     known = probe.modal and movement(said.theory, problem, probe) >= HOLDS_BELOW
     expected = _expected(said, band, lazy, chosen.of_networks, ground.reference) if known else None

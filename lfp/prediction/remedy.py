@@ -51,9 +51,9 @@ def _tried(said: Prediction, changes: dict[str, dict[str, Any]]) -> dict[str, fl
     plan, found = said.plan, {}
     for name, change in changes.items():
         same = {"network": plan.network, "problem": said.problem, "law": plan.law, "dtype": plan.dtype}
-        ensemble = {"theory": said.name, "seeds": plan.seeds, "seed": plan.seed, "probe": said.probe}
+        ensemble = {"theory": said.name, "seeds": plan.seeds, "seed": plan.seed, "center": plan.center}
         with contextlib.suppress(_checks.InputError):  # a change that the theory does not take
-            other = predict(steps=plan.steps, **{**same, **ensemble, **change})
+            other = predict(steps=plan.steps, probe=said.probe, **{**same, **ensemble, **change})
             if other.forecast is not None:
                 found[name] = float(other.forecast.largest[1])
     return found
@@ -99,6 +99,8 @@ def _changes(said: Prediction) -> dict[str, dict[str, Any]]:
         changes[centred] = {"problem": replace(problem, y=(columns - mean).ravel())}
     if not followed and np.any(deviation > 2):
         changes[scaled] = {"problem": replace(problem, y=((columns - mean) / deviation).ravel())}
+    if not said.plan.center:
+        changes["f_0 taken off"] = {"center": True}
     if said.name == "lfp":
         # other rates, and the step with them
         changes["four times sigma_b"] = {"network": _replaced(network, "b", 4), "law": None}

@@ -182,11 +182,12 @@ def _refuse_others(prediction: Prediction, training: Trajectory) -> str:
     if training.points.shape != x.shape or not np.allclose(training.points, x, rtol=1e-6, atol=1e-9):
         msg = f"training was looked at in points of shape {training.points.shape}; allowed: the data, {x.shape}"
         raise _checks.InputError(msg)
-    seen = training.meta.get("plan", plan.identity)
+    seen = {"center": True, **training.meta.get("plan", plan.identity)}
     differing = {key for key, value in plan.identity.items() if seen[key] != value}
     theory = THEORIES.get(prediction.name)
-    refused = set(plan.identity) if theory is not None and theory.of_networks else {"law", "data"}
-    names = (f"{key}={seen[key]}" if "seed" in key else f"another {key}" for key in sorted(differing))
+    refused = set(plan.identity) if theory is not None and theory.of_networks else {"law", "data", "center"}
+    settings = ("seeds", "seed", "center")
+    names = (f"{key}={seen[key]}" if key in settings else f"another {key}" for key in sorted(differing))
     others = ", ".join(names)
     if differing & refused:
         msg = f"training of {others}: not what theory={prediction.name!r} predicts; allowed: train(prediction)"

@@ -38,14 +38,15 @@ class Separate(Empirical):
         data = plan.problem
         assert isinstance(data, Joint)
         runs = []
-        for whole in ground.empirical:
+        for whole, lesson in zip(ground.empirical, ground.lessons, strict=True):
+            assert isinstance(lesson, Joint)
             root = np.sqrt(np.asarray(whole.weights))
             gram = np.asarray(whole.matrix) / (root[:, None] * root[None, :])
             alone = np.zeros((len(plan.steps), len(data.inputs), data.outputs))
             for c in range(data.outputs):
                 rates = gram_spectrum(jax.device_put(gram[c :: data.outputs, c :: data.outputs]), data.shares)
-                one = Points(data.inputs, data.table[:, c], data.shares)
+                one = Points(data.inputs, lesson.table[:, c], data.shares)
                 alone[..., c] = solve(rates, one, plan.law, plan.steps).values[0]
             runs.append(alone.reshape(len(plan.steps), -1))
         meta = {"kind": "theory", "spectrum": "separate", "plan": plan.identity}
-        return Trajectory(plan.steps, np.stack(runs), data.x, meta)
+        return Trajectory(plan.steps, np.stack(runs) + ground.offsets[:, None], data.x, meta)

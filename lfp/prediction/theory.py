@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from lfp import _checks
 from lfp.domains.joint import Joint
@@ -22,7 +23,7 @@ from lfp.prediction.fluctuations import network_spectrum
 from lfp.prediction.noise import frozen_spectrum
 from lfp.spectra.on_points import GramSpectrum, Spectrum, refuse_dense
 from lfp.spectra.spectrum import spectrum
-from lfp.training.plan import Plan, initialise, unstack
+from lfp.training.plan import Plan, initialise, less, unstack, values_at_start
 
 MOST_VALUES = 2048
 """Of several outputs beside another theory: a matrix of so many rows, and its eigenvectors."""
@@ -41,6 +42,7 @@ class Ground:
         seed: of their initialisation.
         dtype: precision of the training: the kernels at the start are those of the same parameters.
         infinite: spectrum of the infinite-width kernel on the data, where it is known already.
+        center: whether f_0 is taken off.
     """
 
     def __init__(
@@ -53,9 +55,10 @@ class Ground:
         seed: int = 0,
         dtype: Any = jnp.float32,
         infinite: Spectrum | None = None,
+        center: bool = True,
     ) -> None:
         self.network, self.problem, self.law = joined(network, problem), problem, law
-        self.seeds, self.seed, self.dtype = seeds, seed, dtype
+        self.seeds, self.seed, self.dtype, self.center = seeds, seed, dtype, center
         if infinite is not None:
             self.infinite = infinite
 
@@ -72,12 +75,26 @@ class Ground:
         return unstack(_exactly(params, jax.dtypes.canonicalize_dtype(x.dtype)))
 
     @cached_property
+    def offsets(self) -> Float[np.ndarray, "seed n"]:
+        """Where every network starts: its f_0 at the data, or 0 where that is taken off."""
+        if self.center:
+            return np.zeros((self.seeds, len(self.problem.x)))
+        stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *self.starts)
+        return values_at_start(self.network, self.problem, stacked)
+
+    @cached_property
+    def lessons(self) -> list[Problem | Points]:
+        """The data as every network has them to learn: y - f_0."""
+        return [less(self.problem, offset) for offset in self.offsets]
+
+    @cached_property
     def empirical(self) -> list[GramSpectrum]:
         """Rates of every network at its start; for an optimiser without linear law those of a frozen preconditioner."""
         refuse_dense(len(self.problem.x))
         if self.law is None or self.law.exact or self.law.measured:
             return [network_spectrum(self.network, self.problem, params) for params in self.starts]
-        return [frozen_spectrum(self.network, self.problem, self.law, params) for params in self.starts]
+        pairs = zip(self.lessons, self.starts, strict=True)
+        return [frozen_spectrum(self.network, data, self.law, params) for data, params in pairs]
 
     @cached_property
     def reference(self) -> Spectrum:

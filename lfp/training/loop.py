@@ -34,7 +34,8 @@ class Run(eqx.Module):
     """What training hands out.
 
     Args:
-        trajectory: f_s - f_0 at the data, or at the points that were asked for, for every seed.
+        trajectory: f_s - f_0 (f_s where f_0 is kept) at the data, or at the points that were asked for, for every
+            seed.
         start: parameters at initialisation, stacked over seeds.
         end: parameters after the last step.
         interrupted: whether Ctrl-C ended it before the last snapshot.
@@ -64,6 +65,7 @@ def train(
     seeds: int | None = None,
     seed: int | None = None,
     dtype: Any = None,
+    center: bool | None = None,
     progress: Progress | None = None,
     checkpoint_file: Path | None = None,
     resume: bool = False,
@@ -73,8 +75,8 @@ def train(
     All the data at every step, or batches that every network draws for itself, as the law says.
 
     Args:
-        network: what to train; or a prediction, whose plan is then trained: of the other arguments up to `dtype`, only
-            `at` may be given.
+        network: what to train; or a prediction, whose plan is then trained: of the other arguments up to `center`,
+            only `at` may be given.
         problem: points, targets and weights.
         law: the optimiser; its learning rate is in flow time per step. Or a transformation of optax, with its own
             learning rate, on the displacement from the initial parameters.
@@ -83,6 +85,7 @@ def train(
         seeds: number of networks, drawn independently; None for 5.
         seed: seed of the ensemble; None for 0.
         dtype: precision of the training; None for float32.
+        center: whether f_0 is taken off, None for True; False trains f itself, on (1/2) sum_i P_i (f - y)^2.
         progress: called with (steps done, steps in all, seconds) about twice a second and at every snapshot.
         checkpoint_file: where snapshots are kept while it runs, every two seconds at most; None for nowhere.
         resume: go on from the checkpoint, if there is one: the same run, bit for bit.
@@ -101,7 +104,7 @@ def train(
         >>> run.trajectory.values.shape
         (2, 2, 8)
     """
-    plan = _plan(network, problem=problem, law=law, steps=steps, seeds=seeds, seed=seed, dtype=dtype)
+    plan = _plan(network, problem=problem, law=law, steps=steps, seeds=seeds, seed=seed, dtype=dtype, center=center)
     network, problem, law, steps, dtype = plan.network, plan.problem, plan.law, plan.steps, plan.dtype
     points = problem.x if at is None else _points("at", at, problem.x.shape[1])
     if isinstance(problem, Joint) and not np.isin(points[:, -1], np.arange(problem.outputs)).all():
@@ -114,14 +117,15 @@ def train(
     # cast on the host, which compiles nothing
     x, y, p, look = (jax.device_put(np.asarray(v, dtype)) for v in (inputs, table, shares, seen))
     offset = np.asarray(_evaluate(network, start, x))  # f_0: with ASI zero up to rounding
-    origin = offset if at is None else np.asarray(_evaluate(seer, start, look))
-    target = jax.device_put(np.asarray(y) + offset)
+    first = offset if at is None else np.asarray(_evaluate(seer, start, look))
+    origin = first if plan.center else np.zeros_like(first)
+    target = jax.device_put(np.asarray(y) + (offset if plan.center else np.zeros_like(offset)))
     rule: Law = jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf, dtype)), law)  # traced: a new rate, too
     moved, state = _begin(rule, network.alpha, start)
     if rule.batched:
         state = (state, _batch_keys(plan.seed, plan.seeds))
-    values, interrupted = [np.zeros_like(origin)], False
-    keeper = _Keeper(checkpoint_file, (network, rule, start, x, y, p, look, steps))
+    values, interrupted = [first - origin], False
+    keeper = _Keeper(checkpoint_file, (network, rule, start, x, y, p, look, steps, plan.center))
     begun = 0
     if resume:
         moved, state, values, begun = keeper.load((moved, state), values)

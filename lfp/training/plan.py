@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -18,6 +19,9 @@ from lfp.networks.joined import joined
 from lfp.networks.network import Network, Params
 from lfp.optimisers.law import Law
 from lfp.optimisers.recognised import Transformation, law_of
+
+OTHERS = 8
+"""Fresh networks whose start stands for that of any."""
 
 
 @runtime_checkable
@@ -40,6 +44,7 @@ class Plan(eqx.Module):
         seeds: number of networks, drawn independently.
         seed: seed of the ensemble.
         dtype: precision of the training.
+        center: whether f_0 is taken off, so that f - f_0 is trained; else f itself is, from f_0 on.
 
     Raises:
         InputError: no seeds, steps that are no whole numbers or do not increase from 0, a law of other data or of fewer
@@ -53,6 +58,7 @@ class Plan(eqx.Module):
     seeds: int = eqx.field(static=True, default=5)
     seed: int = eqx.field(static=True, default=0)
     dtype: Any = eqx.field(static=True, default=jnp.float32)
+    center: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -86,11 +92,18 @@ class Plan(eqx.Module):
             "data": (self.problem.x, self.problem.y, self.problem.weights),
         }
         prints = {name: fingerprint(part).hex()[:16] for name, part in parts.items()}
-        return {**prints, "seeds": self.seeds, "seed": self.seed}
+        return {**prints, "seeds": self.seeds, "seed": self.seed, "center": self.center}
 
     def initialise(self) -> Params:
         """Parameters at the start, stacked over the networks."""
         return initialise(self.network, self.problem.x.shape[1], self.seeds, self.seed, self.dtype)
+
+    def lessons_of_others(self) -> list[Problem | Points]:
+        """What networks of this kind that will not be trained have to learn: y - f_0, or y where f_0 is taken off."""
+        if self.center:
+            return [self.problem]
+        params = initialise(self.network, self.problem.x.shape[1], OTHERS, self.seed + 2**30, self.dtype)
+        return [less(self.problem, offset) for offset in values_at_start(self.network, self.problem, params)]
 
 
 def fingerprint(tree: Any) -> bytes:
@@ -135,6 +148,29 @@ def initialise(network: Network, dim: int, seeds: int, seed: int = 0, dtype: Any
 @eqx.filter_jit
 def _drawn(network: Network, key: PRNGKeyArray, dim: int, seeds: int, dtype: Any) -> Params:
     return cast(jax.vmap(lambda key: network.init(key, dim))(jax.random.split(key, seeds)), dtype)
+
+
+def less(problem: Problem | Points, offset: Float[np.ndarray, " n"]) -> Problem | Points:
+    """The data with y - offset for y: what is left to learn from there."""
+    return replace(problem, y=np.asarray(problem.y) - offset)
+
+
+def values_at_start(network: Network, problem: Problem | Points, params: Params) -> Float[np.ndarray, "seed n"]:
+    """f_0 at the data, of networks whose parameters are stacked.
+
+    Example:
+        >>> from lfp import Circle, TwoLayer, sum_of_modes
+        >>> p, network = sum_of_modes(Circle(), 8, [1]), TwoLayer(width=4, asi=False)
+        >>> values_at_start(network, p, initialise(network, dim=2, seeds=3)).shape
+        (3, 8)
+    """
+    x = jax.device_put(np.asarray(problem.x, jax.tree.leaves(params)[0].dtype))
+    return np.asarray(_values(network, params, x), float)
+
+
+@eqx.filter_jit
+def _values(network: Network, params: Params, x: Float[Array, "n d"]) -> Float[Array, "seed n"]:
+    return jax.lax.map(lambda one: network.apply(one, x), params)
 
 
 def unstack(params: Params) -> list[Params]:
