@@ -14,7 +14,7 @@ PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(H
 JAX_TESTS := $(addprefix tests/kernels/test_,neural_tangents.py analytic.py empirical.py)
 LOWEST_TESTS := tests/test_package.py $(addprefix tests/,kernels equation commands)
 
-.PHONY: demo test test-slow test-gpu test-jax test-lowest bench bench-gpu smoke shift falsify fuzz fuzz-api kills docs notebooks lint format coverage env clean
+.PHONY: demo test test-slow test-torch test-gpu test-jax test-lowest bench bench-gpu smoke shift falsify fuzz fuzz-api kills docs notebooks lint format coverage env clean
 
 demo: env
 	$(BIN)/lfp overlay --out demo
@@ -24,6 +24,11 @@ test: lint
 
 test-slow: env
 	$(BIN)/pytest -m slow
+
+# Modules of torch, in an environment of its own: torch is large.
+test-torch: .venv-torch/stamp
+	.venv-torch/bin/pytest -q --no-cov -m "" -rs tests/networks/test_torch.py
+	.venv-torch/bin/pytest -q --no-cov -m "" tests/test_readme.py -k networks.md
 
 # Every program on the GPU against the CPU; skipped where there is none.
 test-gpu: .venv/gpu-stamp
@@ -113,6 +118,14 @@ env: .venv/stamp
 .venv/gpu-stamp: .venv/stamp
 	@! command -v nvidia-smi >/dev/null || $(UV) pip install --quiet --python $(BIN)/python \
 		"jax[cuda12]==$$($(BIN)/python -c 'import jax; print(jax.__version__)')"
+	@touch $@
+
+# Of torch whatever build is at hand, one for the CPU first.
+.venv-torch/stamp: pyproject.toml requirements-tested.txt .venv/stamp
+	@echo "building .venv-torch"
+	@$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --no-deps -r requirements-tested.txt -e .
+	@$(UV) pip install --quiet --python $(@D)/bin/python torch==2.13.0 torchax==0.0.13
 	@touch $@
 
 # The resolver of `uv pip` reads [tool.uv] of this folder, which keeps TensorFlow out here too.

@@ -1,4 +1,4 @@
-"""Modules of flax and equinox as functions: their own initialisation, their own f, what is trained of them."""
+"""Modules of flax, equinox and torch as functions: their own initialisation, their own f, what is trained of them."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from lfp import _checks
+from lfp.networks._torchax import load
 
 Params = Any
 Shape = Sequence[int] | None
@@ -124,6 +126,48 @@ def of_equinox(
     def apply(params: Params, x: Float[Array, "points dim"]) -> Array:
         module = eqx.combine(params, _in_precision(rest, x.dtype))
         return _rows(name, len(x), _asked(name, lambda: jax.vmap(module)(_points(x, shape))))
+
+    return Functions(init, apply, _width(name, width, init, shape, 1))
+
+
+def of_torch(make: Callable[[], Any], width: int | None, shape: Shape) -> Functions:
+    """A function that makes a module of torch, by torch's own generator; what wants no gradient is not trained."""
+    torch, torchax = load()
+    name = _called(make)
+    if isinstance(make, torch.nn.Module) or not callable(make):
+        msg = f"make={name} is a module, with its numbers; allowed: what makes it, lambda: {name}(...)"
+        raise _checks.InputError(msg)
+
+    def made(seed: int) -> Any:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = make()
+        if not isinstance(module, torch.nn.Module):
+            msg = f"make gave {_called(module)}; allowed: a function without arguments that makes a module of torch"
+            raise _checks.InputError(msg)
+        norms = (part for part in module.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm))
+        if any(part.running_mean is None for part in norms):
+            msg = f"make gave a {type(module).__name__} whose BatchNorm keeps no mean, so that f(x) hangs on other "
+            raise _checks.InputError(msg + "points; allowed: track_running_stats=True")
+        return module.eval()  # no dropout, normalisation by running means
+
+    def trained(module: Any) -> dict[str, np.ndarray]:
+        return {key: p.detach().numpy() for key, p in module.named_parameters() if p.requires_grad}
+
+    pattern = _asked(name, lambda: made(0))
+    kinds = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.float32), _floats(name, trained(pattern)))
+    numbers, function = _asked(name, lambda: torchax.extract_jax(pattern))
+
+    def draw(bits: Array | np.ndarray) -> dict[str, np.ndarray]:
+        high, low = (int(word) for word in np.asarray(bits).ravel()[-2:])
+        return {key: value.astype(np.float32) for key, value in trained(made(high << 31 ^ low)).items()}
+
+    def init(key: PRNGKeyArray, dim: int) -> Params:  # noqa: ARG001 - the module knows its inputs
+        return jax.pure_callback(draw, kinds, jax.random.key_data(key), vmap_method="sequential")
+
+    def apply(params: Params, x: Float[Array, "points dim"]) -> Array:
+        state = {**_in_precision(numbers, x.dtype), **params}
+        return _rows(name, len(x), _asked(name, lambda: function(state, (_points(x, shape),))))
 
     return Functions(init, apply, _width(name, width, init, shape, 1))
 

@@ -165,6 +165,43 @@ class Custom(eqx.Module):
         functions = modules.of_equinox(make, width, shape, frozen)
         return cls(functions.init, functions.apply, functions.width, alpha, output)
 
+    @classmethod
+    def from_torch(
+        cls,
+        make: Callable[[], Any],
+        width: int | None = None,
+        alpha: float = 1.0,
+        *,
+        shape: Sequence[int] | None = None,
+        output: int | None = None,
+    ) -> "Custom":
+        """A module of torch, by a function that makes it, with the numbers of torch's own generator, seeded by the key.
+
+        It is translated by torchax and trained here, in evaluation mode: no dropout, normalisation by running means.
+        Parameters that want gradients are trained. The others, and buffers, stay as they are at key 0, in every
+        network.
+
+        Args:
+            make: such as `lambda: nn.Sequential(nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 1))`.
+            width: neurons or channels of the narrowest layer; None where all layers are dense, which tell it.
+            alpha: output scale; larger is lazier.
+            shape: of a point as the module takes it, such as (1, 8, 8); None for (dim,).
+            output: as above.
+
+        Raises:
+            InputError: torch or torchax missing (the extra `torch`), a module in place of what makes it, one that
+                torchax cannot translate, that gives no number a point, with complex parameters or none, a width that
+                cannot be told.
+
+        Example:
+            >>> import torch  # doctest: +SKIP
+            >>> layers = lambda: torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1))
+            >>> Custom.from_torch(layers).width  # doctest: +SKIP
+            16
+        """
+        functions = modules.of_torch(make, width, shape)
+        return cls(functions.init, functions.apply, functions.width, alpha, output)
+
     def init(self, key: PRNGKeyArray, dim: int) -> Params:
         """The user's parameters."""
         return self.init_fn(key, dim)
