@@ -72,6 +72,8 @@ class LayeredKernel(Analytic):
         w_std: neural-tangents' W_std, every layer.
         b_std: neural-tangents' b_std, every layer.
         degree: number N of factors of a layer.
+        standard: neurons m of a layer whose weights, of standard deviation w_std / sqrt(fan_in), are trained as they
+            are, and biases too; None for neural-tangents' factors in front of both.
     """
 
     activation: Activation = eqx.field(static=True)
@@ -79,13 +81,17 @@ class LayeredKernel(Analytic):
     w_std: float | Float[Array, ""]
     b_std: float | Float[Array, ""]
     degree: int = eqx.field(static=True, default=1)
+    standard: int | None = eqx.field(static=True, default=None)
 
     def recursion(self, x1: Array, x2: Array | None) -> Array:
         """Layer by layer from E[z z'] = b_std^2 + w_std^2 x.x' / d: see `_layer`."""
         w, b = (jnp.asarray(std, x1.dtype) ** 2 for std in (self.w_std, self.b_std))
         c, variances = _covariance(x1, x2, w / x1.shape[1], b)
-        dual, state = gaussian_dual(self.activation, x1.shape[1]), (c, c, variances)
-        layer = partial(_layer, dual, self.degree, w, b)
+        # of gradients by weights and biases: their factors in front, squared, or without any the sum over m neurons
+        own, hidden = (b, w) if self.standard is None else (jnp.ones_like(b), jnp.full_like(w, self.standard))
+        tangent = c if self.standard is None else 1 + x1 @ (x1 if x2 is None else x2).T
+        dual, state = gaussian_dual(self.activation, x1.shape[1]), (c, tangent, variances)
+        layer = partial(_layer, dual, self.degree, w, b, own, hidden)
         if is_closed(self.activation) or isinstance(x1, Tracer):
             # in reverse a layer is computed again: only what layers hand on is kept
             again = jax.checkpoint(layer, prevent_cse=False)
@@ -164,10 +170,10 @@ def _dual(dual: Dual, c: Array, variances: tuple[Array, ...]) -> Pair:
     return value, slope
 
 
-def _layer(dual: Dual, degree: int, w: Array, b: Array, state: State) -> State:
-    """S = E[s(z) s(z')]: c -> b + w S^N, t -> c + w N S^(N-1) E[s'(z) s'(z')] t (Jacot et al. 2018)."""
+def _layer(dual: Dual, degree: int, w: Array, b: Array, own: Array, hidden: Array, state: State) -> State:
+    """S = E[s(z) s(z')]: c -> b + w S^N, t -> own + hidden S^N + w N S^(N-1) E[s'(z) s'(z')] t (Jacot et al. 2018)."""
     c, tangent, variances = state
     value, slope = _dual(dual, c, variances)
     c = b + w * value**degree
-    tangent = c + w * (degree * value ** (degree - 1) * slope * tangent)
+    tangent = own + hidden * value**degree + w * (degree * value ** (degree - 1) * slope * tangent)
     return c, tangent, tuple(b + w * dual(q, q, q)[0] ** degree for q in variances)

@@ -207,8 +207,10 @@ def _two_layer(which: TwoLayerKernel, radius: float, terms: int) -> State | None
 
 def _layered(which: LayeredKernel, dim: int, radius: float, terms: int) -> State:
     w, b = float(which.w_std) ** 2, float(which.b_std) ** 2
+    standard = which.standard is not None
+    own, hidden = (1.0, float(which.standard)) if which.standard is not None else (b, w)
     nngp = _linear(w * radius**2 / dim, b, terms)
-    ntk = nngp
+    ntk = _linear(radius**2, 1.0, terms) if standard else nngp
     for _ in range(which.depth):
         value, slope = dual_series(which.activation, nngp)
         ntk = slope * ntk
@@ -216,7 +218,7 @@ def _layered(which: LayeredKernel, dim: int, radius: float, terms: int) -> State
             rest = reduce(mul, [value] * (which.degree - 1), _linear(0.0, 1.0, terms))
             value, ntk = rest * value, (rest * ntk).scaled(which.degree)
         nngp = value.scaled(w, b)
-        ntk = nngp + ntk.scaled(w)
+        ntk = value.scaled(hidden, own) + ntk.scaled(w)
     return ntk
 
 

@@ -226,6 +226,11 @@ class Custom(eqx.Module):
         return self.alpha * out
 
 
+def inertia(network: Network) -> float:
+    """What laziness divides by: the width, unless the network says otherwise."""
+    return float(getattr(network, "inertia", network.width))
+
+
 class Wrapped(eqx.Module):
     """A network made of another one, by default with the width and alpha of the inner network."""
 
@@ -235,6 +240,11 @@ class Wrapped(eqx.Module):
     def width(self) -> int:
         """That of the inner network."""
         return self.inner.width
+
+    @property
+    def inertia(self) -> float:
+        """That of the inner network, by its width."""
+        return inertia(self.inner) * self.width / self.inner.width
 
     @property
     def alpha(self) -> float:

@@ -18,7 +18,7 @@ from lfp.measure.probes import ABSENT, MODES, Data, ModeProbe, Probe, movement, 
 from lfp.measure.projections import Projection
 from lfp.measure.trajectory import Trajectory, log_steps
 from lfp.networks.joined import joined
-from lfp.networks.network import Network
+from lfp.networks.network import Network, inertia
 from lfp.optimisers.descent import GradientDescent
 from lfp.optimisers.law import Law
 from lfp.optimisers.recognised import Transformation
@@ -252,7 +252,7 @@ def laziness(
         [0.0, 0.025]
     """
     where, y = (jax.device_put(np.asarray(part, spectrum.rates.dtype)) for part in (steps, problem.y))
-    return np.asarray(_moved(spectrum, law, where, y)) / (network.alpha**2 * network.width)
+    return np.asarray(_moved(spectrum, law, where, y)) / (network.alpha**2 * inertia(network))
 
 
 @eqx.filter_jit
