@@ -107,8 +107,9 @@ class Overlay(Reading):
     """number of hidden layers"""
     width: Count = 8192
     """neurons of a hidden layer"""
-    parametrization: Literal["paper", "ntk"] | None = None
-    """paper: two layers, antisymmetric initialisation; ntk: neural-tangents; without it paper at depth 1, ntk above"""
+    parametrization: Literal["paper", "ntk", "standard"] | None = None
+    """paper: two layers, antisymmetric initialisation; ntk: neural-tangents, standard normal weights behind factors;
+    standard: the weights themselves, as most code has them; without it paper at depth 1, ntk above"""
     distribution: Literal["gaussian", "uniform"] | None = None
     """of a, w, b (parametrization paper); without it gaussian"""
     sigma_a: Scale | None = None
@@ -118,13 +119,22 @@ class Overlay(Reading):
     sigma_b: Scale | None = None
     """biases, likewise"""
     w_std: Scale | None = None
-    """neural-tangents' W_std (parametrization ntk); without it sqrt(2)"""
+    """neural-tangents' W_std (parametrization ntk, standard), weights of deviation w_std / sqrt(fan_in): sqrt(2)
+    as He's, 1 as LeCun's; without it sqrt(2)"""
     b_std: Annotated[float, Within(0.0, 1e15)] | None = None
-    """neural-tangents' b_std (parametrization ntk); without it 0.5"""
+    """neural-tangents' b_std (parametrization ntk, standard), of biases; without it 0.5"""
+    scales: str | None = None
+    """multi-scale inputs: a sum of networks, each of --width neurons, at scaled inputs, as 1,2,4"""
+    omega: Scale | None = None
+    """omega_0 of a SIREN: the input times it, with --activation sin"""
+    fourier: Annotated[float, Within(1e-6, 1e6)] | None = None
+    """standard deviation, in cycles per unit of x, of the frequencies of Fourier features before the network"""
+    features: Count | None = None
+    """number of these frequencies; without it 64"""
     alpha: Scale = 50.0
     """output scale; larger is lazier, the linear dynamics do not change"""
     keep_f0: bool = False
-    """train f itself, as most code does, in place of f - f_0 (parametrization ntk: in the other f_0 is 0)"""
+    """train f itself, as most code does, in place of f - f_0 (not with parametrization paper, whose f_0 is 0)"""
     optimizer: Literal["gd", "momentum", "nesterov", "sgd", "adam"] = "gd"
     """momentum is heavy ball, sgd takes mini-batches, adam is an estimate: it needs --theory empirical"""
     momentum: Annotated[float, Within(0.0, 1.0)] | None = None
@@ -162,7 +172,7 @@ class Overlay(Reading):
     """train even with a step beyond the limit of stability"""
 
     @property
-    def scaling(self) -> Literal["paper", "ntk"]:
+    def scaling(self) -> Literal["paper", "ntk", "standard"]:
         """The parametrization, the default resolved."""
         return self.parametrization or ("paper" if self.depth == 1 else "ntk")
 
@@ -193,12 +203,25 @@ class Overlay(Reading):
         if self.period is not None and self.domain == "torus" and self.data is None:
             refuse(self, ("period",), "no data", "--data")
 
+    def check_inputs(self) -> None:
+        """Refuse what in front of the network does not fit."""
+        if self.scales is not None:
+            numbers("scales", self.scales, float)
+            refuse(self, ("omega",), f"scales={self.scales!r}", "one of the two")
+        if self.activation != "sin":
+            refuse(self, ("omega",), f"activation={self.activation!r}", "activation='sin', or --scales")
+        if self.fourier is None:
+            refuse(self, ("features",), "no Fourier features", "--fourier")
+        if self.classes or "," in (self.target or ""):
+            refuse(self, ("scales", "omega", "fourier"), "several outputs", "one target")
+
     def check(self) -> None:
         """Refuse what needs no computation to be refused: an unknown name, a number or an option out of place."""
         _refuse_values(self)
         _refuse_scaling(self, self.scaling, {"depth": self.depth})
+        self.check_inputs()
         if self.keep_f0 and self.scaling == "paper":
-            msg = "keep_f0=True with parametrization='paper', whose f_0 is 0; allowed: parametrization='ntk'"
+            msg = "keep_f0=True with parametrization='paper', whose f_0 is 0; allowed: 'ntk' or 'standard'"
             raise _checks.InputError(msg)
         self.check_reading(self.data)
         self.check_domain()
@@ -424,7 +447,7 @@ def _refuse_values(settings: Any) -> None:
 def _refuse_scaling(settings: Any, scaling: str, single: dict[str, int]) -> None:
     """Refuse the options of the other scaling, and more than one layer or factor in the paper's."""
     there = f"parametrization={scaling!r}"
-    if scaling == "ntk":
+    if scaling != "paper":
         refuse(settings, [name for name in PAPER if hasattr(settings, name)], there, "parametrization='paper'")
         return
     refuse(settings, NTK, there, "parametrization='ntk'")

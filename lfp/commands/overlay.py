@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
@@ -28,11 +29,13 @@ from lfp.figures.budget import draw_budget
 from lfp.measure.outputs import OutputProbe, accuracy, cross_entropy
 from lfp.measure.probes import PROBES, Data, FilterProbe, Probe, length, sup_distance
 from lfp.measure.trajectory import Trajectory, log_steps, save
+from lfp.networks.fourier_features import FourierFeatures
 from lfp.networks.joined import joined
 from lfp.networks.mlp import MLP
+from lfp.networks.multi_scale import MultiScale
 from lfp.networks.network import Network, kernel
 from lfp.networks.two_layer import TwoLayer
-from lfp.neurons.distributions import DISTRIBUTIONS
+from lfp.neurons.distributions import DISTRIBUTIONS, Gaussian
 from lfp.optimisers.law import Law
 from lfp.optimisers.recipe import Recipe
 from lfp.prediction.prediction import Prediction, predict
@@ -156,10 +159,21 @@ def on_period(s: Overlay, table: Table, say: Callable[[str], None]) -> tuple[Pro
 
 
 def build_network(s: Overlay, data: Data) -> Network:
-    """The network, in the one scaling or the other, with the outputs of the data."""
-    outputs = data.outputs if isinstance(data, Joint) else 1
-    if s.scaling == "ntk":
-        return MLP(s.width, s.depth, s.activation, alpha=s.alpha, outputs=outputs, **given(s, NTK))
+    """The network in its scaling, with the outputs of the data, and what stands in front of it."""
+    scales = (s.omega,) if s.scales is None else numbers("scales", s.scales, float)
+    network = _plain(s, data.outputs if isinstance(data, Joint) else 1)
+    network = network if scales == (None,) else MultiScale(network, tuple(scales))
+    if s.fourier is None:
+        return network
+    key = jax.random.fold_in(jax.random.key(s.seed), 1)  # not that of the networks
+    return FourierFeatures(network, Gaussian(s.fourier).sample(key, s.features or 64, data.x.shape[1]))
+
+
+def _plain(s: Overlay, outputs: int) -> Network:
+    """The network itself."""
+    if s.scaling != "paper":
+        given_scales = {"outputs": outputs, "parametrization": s.scaling, **given(s, NTK)}
+        return MLP(s.width, s.depth, s.activation, alpha=s.alpha, **given_scales)
     make = DISTRIBUTIONS[s.distribution or "gaussian"]
     a, w, b = (make(1.0 if scale is None else scale) for scale in (s.sigma_a, s.sigma_w, s.sigma_b))
     return TwoLayer(s.width, s.activation, a, w, b, s.alpha, outputs=outputs)

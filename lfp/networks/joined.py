@@ -10,7 +10,6 @@ from lfp import _checks
 from lfp.domains.joint import Joint
 from lfp.kernels.algebra import Kernel, as_kernel
 from lfp.networks.network import Custom, Network, Params, Wrapped, kernel
-from lfp.neurons.activations import Activation
 
 
 class Joined(Wrapped):
@@ -46,16 +45,6 @@ class Joined(Wrapped):
     def kernel(self) -> "JointKernel":
         """The NTK in the limit of infinite width."""
         return JointKernel(kernel(self.inner))
-
-    @property
-    def activation(self) -> Activation | None:
-        """That of the network, where it shows it."""
-        return getattr(self.inner, "activation", None)
-
-    @property
-    def asi(self) -> bool:
-        """Whether the network begins antisymmetric."""
-        return getattr(self.inner, "asi", False)
 
 
 class Table(Wrapped):

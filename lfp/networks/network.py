@@ -242,6 +242,16 @@ class Wrapped(eqx.Module):
         return self.inner.width
 
     @property
+    def activation(self) -> Any:
+        """That of the inner network, where it shows it."""
+        return getattr(self.inner, "activation", None)
+
+    @property
+    def asi(self) -> bool:
+        """Whether the inner network begins antisymmetric."""
+        return getattr(self.inner, "asi", False)
+
+    @property
     def inertia(self) -> float:
         """That of the inner network, by its width."""
         return inertia(self.inner) * self.width / self.inner.width

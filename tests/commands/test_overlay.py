@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import lfp
 from lfp import InputError, _files
 from lfp.commands import overlay as module
 from lfp.commands.cli import main
@@ -236,6 +237,14 @@ def test_subsample_is_only_taken_when_asked(tmp_path, capsys):
         (["--w-std", "1"], "w_std=1.0 with parametrization='paper'"),
         (["--depth", "2", "--sigma-b", "1"], "sigma_b=1.0 with parametrization='ntk'"),
         (["--parametrization", "ntk", "--distribution", "uniform"], "distribution='uniform' with"),
+        (["--parametrization", "standard", "--sigma-a", "2"], "sigma_a=2.0 with parametrization='standard'"),
+        (["--omega", "3"], "omega=3.0 with activation='relu'; allowed: activation='sin', or --scales"),
+        (["--omega", "3", "--activation", "sin", "--scales", "1,2"], "omega=3.0 with scales='1,2'"),
+        (["--scales", "0,1"], "scales=0"),
+        (["--scales", "wide"], "scales='wide' cannot be read"),
+        (["--features", "9"], "features=9 with no Fourier features; allowed: --fourier"),
+        (["--fourier", "0"], "fourier=0"),
+        (["--keep-f0"], "keep_f0=True with parametrization='paper', whose f_0 is 0"),
         (["--optimizer", "sgd"], "batch_size=None with optimizer='sgd'"),
         (["--batch-size", "4"], "batch_size=4 with optimizer='gd'"),
         (["--lr", "0"], "lr=0.0"),
@@ -250,6 +259,47 @@ def test_bad_input_is_one_line_and_nothing_written(tmp_path, capsys, arguments, 
     small = BRIEF if "--data" in arguments else SMALL
     assert message in refused(capsys, *small, *arguments, "--out", str(out))
     assert not out.exists()
+
+
+def test_what_stands_in_front_is_that_of_the_library():
+    """The kernel of what an option builds, at the data, against the network written out."""
+    sines, relus = lfp.TwoLayer(64, "sin", alpha=50.0), lfp.TwoLayer(64, alpha=50.0)
+    drawn = lfp.Gaussian(0.3).sample(jax.random.fold_in(jax.random.key(4), 1), 8, 2)
+    he = lfp.MLP(64, 2, "relu", b_std=0.0, alpha=50.0, parametrization="standard")
+    expected = {
+        (("activation", "sin"), ("omega", 3.0)): lfp.MultiScale(sines, (3.0,)),
+        (("scales", "1,2.5"),): lfp.MultiScale(relus, (1.0, 2.5)),
+        (("fourier", 0.3), ("features", 8), ("scales", "2")): lfp.FourierFeatures(lfp.MultiScale(relus, (2.0,)), drawn),
+        (("parametrization", "standard"), ("depth", 2), ("b_std", 0.0)): he,
+    }
+    for options, network in expected.items():
+        settings = Overlay(width=64, points=16, seed=4, **dict(options))
+        settings.check()
+        data = module.build_problem(settings, print)[0]
+        built = module.build_network(settings, data)
+        kernels = (np.asarray(lfp.kernel(one)(jax.numpy.asarray(data.x))) for one in (built, network))
+        np.testing.assert_allclose(*kernels, rtol=1e-6, atol=1e-9)
+        assert built.alpha == 50.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--omega", "2", "--activation", "sin", "--width", "4096"],
+        ["--depth", "1", "--parametrization", "standard", "--keep-f0", "--theory", "empirical", "--width", "2048"],
+    ],
+    ids=["omega", "f_0 kept"],
+)
+def test_they_run_and_say_what_they_measured(tmp_path, options):
+    """D_sup of the command inside the interval of its forecast; f_0 kept: what is left starts away from 1."""
+    out = run_in(tmp_path / "run", *options)
+    result = json.loads((out / "result.json").read_text())
+    low, _, high = result["d_sup_expected"]
+    assert low <= result["d_sup"] <= high
+    with xr.open_dataset(out / "curves.nc") as curves:
+        first = curves["remaining_training"].sel(part="re")[:, 0].values
+    assert (np.abs(first - 1).max() > 0.01) == ("--keep-f0" in options)
 
 
 @pytest.mark.slow
