@@ -41,11 +41,11 @@ class Config(Settings):
     features: int = 64
     alpha: float = 100.0
     steps: int = 2000  # modes that are predicted to take longer are not followed
-    seeds: int = 4
+    seeds: int = 8
     limit: float = 0.25  # of each time
 
 
-SMOKE = Config(omega=(3.0, 10.0), sigma=(0.5, 1.0), bands=(1, 4), between=2, width=4096, steps=300, limit=0.5)
+SMOKE = Config(omega=(3.0, 10.0), sigma=(0.5, 1.0), bands=(1, 4), between=2, width=4096, steps=300, seeds=4, limit=0.5)
 
 
 def networks(c: Config) -> dict[str, Callable[[float], Any]]:
@@ -143,6 +143,8 @@ def plot(data: Any, c: Config) -> Any:
         ax.set(xlabel=label, yscale="log", ylim=(1, 10 * c.steps))
         if name != "bands":
             ax.set_xscale("log")
+            ax.minorticks_off()
+            ax.set_xticks(getattr(c, name), [f"{value:g}" for value in getattr(c, name)])
     axes[0].set_ylabel("steps to 10 %")
     fig.legend(loc="outside lower center", ncols=len(c.modes))
     return fig
