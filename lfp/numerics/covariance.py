@@ -15,17 +15,19 @@ follows from the first line and M = 1. All of it holds for complex lambda off th
 """
 
 import math
+from dataclasses import dataclass
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Complex, Float
 
 from lfp import _checks
 
 _SMALLEST = 1e-290
+_ARC, _NEWTON = 33, 4  # places of an arc, steps of Newton's method at each
 
 
-class SampleCovariance(eqx.Module):
+@dataclass(frozen=True)
+class SampleCovariance:
     """Sample covariance of n points.
 
     Args:
@@ -115,18 +117,25 @@ class SampleCovariance(eqx.Module):
         """kappa(-z) at points of the upper half plane: from negative z, where it is positive, along an arc to z."""
         radius, angle = np.abs(z), np.angle(z)
         kappa = np.array([self.kappa(float(r)) for r in radius], complex)
-        before = radius.astype(complex)
-        for share in np.linspace(0, 1, 61)[1:]:
-            now = -radius * np.exp(1j * np.pi * (angle / np.pi) ** share)
-            kappa = kappa + (now - before) * self.slope(kappa)
-            for _ in range(4):
-                kappa = kappa + (now - self.ridge(kappa)) * self.slope(kappa)
-            before = now
-        off = float(np.abs((self.ridge(kappa) + z) / z).max())
-        if not off < 1e-6 or np.imag(kappa).max() > 0:
+        for share in np.linspace(0, 1, _ARC)[1:]:
+            wanted = -radius * np.exp(1j * np.pi * (angle / np.pi) ** share)
+            for _ in range(_NEWTON):
+                now, slope = self._ridge_and_slope(kappa)
+                kappa = kappa + (wanted - now) * slope
+        off = float(np.abs((self._ridge_and_slope(kappa)[0] + z) / z).max())
+        if not off < 1e-8 or np.imag(kappa).max() > 0:
             msg = f"the resolvent was not continued to the spectrum: off by {off:.1e}"
             raise FloatingPointError(msg)
         return kappa
+
+    def _ridge_and_slope(self, kappa: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """lambda(kappa) and d kappa / d lambda, in one pass over the modes."""
+        resolvent = 1 / (self.rates + kappa[:, None])
+        df, overlap = resolvent @ self.shares, (resolvent**2) @ self.shares
+        rest = 1 - df / self.population
+        quotient = (1 - df / self.samples) / rest
+        spared = (1 / self.samples - 1 / self.population) / rest**2
+        return kappa * quotient, 1 / (quotient + kappa * overlap * spared)
 
 
 def contour(

@@ -2,24 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Num
 
 from lfp import _checks
-from lfp.domains.circle import Circle
 from lfp.domains.domain import Zonal
 from lfp.domains.harmonics import zonal_functions
-from lfp.domains.hypercube import Hypercube
 from lfp.domains.problems import Points
 from lfp.kernels.algebra import Kernel
 from lfp.networks.network import kernel
 from lfp.optimisers.law import Law
 from lfp.optimisers.weight_decay import WeightDecay
 from lfp.prediction.learning_curve import counted, powers
+from lfp.prediction.samples import Sample, draw_sample
 from lfp.spectra.on_domain import ModeRates, mode_rates
 from lfp.spectra.on_points import refuse_dense
 
@@ -105,16 +104,30 @@ def drawn_curve(
     if (law is None) != (steps is None):
         msg = f"law={type(law).__name__} with steps={steps}; allowed: both, or none of them"
         raise _checks.InputError(msg)
-    solve = _solver(ridge, law, steps)
-    if isinstance(where, Points) and power is None:
-        one = _of_points(where, kernel(network), count)
-    elif isinstance(where, Zonal) and power is not None:
-        one = _on_domain(where, kernel(network), count, power, rates, repeated)
+    solve, known = _solver(ridge, law, steps), kernel(network)
+    heights = check_task(where, count, power)
+    if isinstance(where, Points):
+        gram, y = np.asarray(known(jnp.asarray(where.x), None)), np.asarray(where.y)
+        one = partial(_on_the_rest, gram, y, solve=solve)
     else:
-        msg = f"where={type(where).__name__} with power={power}; allowed: Circle, Sphere, Hypercube with the power of "
-        raise _checks.InputError(msg + "each degree, or Points, whose targets are known, with None")
-    excess = [one(np.random.default_rng([seed, i]), solve, noise) for i in range(draws)]
+        rates = mode_rates(where, known, max(len(heights) - 1, 0)) if rates is None else rates
+        listed = np.where(rates.above_noise, np.exp(rates.log_rates), 0.0)[: len(heights)]
+        powers(heights, len(listed))
+        one = partial(_on_domain, where, known, solve=solve, heights=heights, rates=listed)
+    drawn = (np.random.default_rng([seed, i]) for i in range(draws))
+    excess = [one(sample=draw_sample(where, count, heights, noise, rng, repeated)) for rng in drawn]
     return DrawnCurve(np.stack(excess), float(noise))
+
+
+def check_task(where: Any, n: int, power: Any) -> Float[np.ndarray, " k"]:
+    """The amplitudes of a target on a domain; none of points, which have their targets."""
+    if isinstance(where, Points) and power is None:
+        counted(n, len(where.x))
+        return np.zeros(0)
+    if isinstance(where, Zonal) and power is not None:
+        return np.sqrt(powers(power, len(power)))
+    msg = f"where={type(where).__name__} with power={power}; allowed: Circle, Sphere, Hypercube with the power of "
+    raise _checks.InputError(msg + "each degree, or Points, whose targets are known, with None")
 
 
 Solve = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -143,53 +156,18 @@ def _solver(ridge: float, law: Any, steps: Any) -> Solve:
     return at_once if law is None else in_time
 
 
-Draw = Callable[[np.random.Generator, Solve, float], np.ndarray]
-"""(rng, solve, variance of the noise) -> errors of one draw, one row a step."""
+def _on_domain(where: Zonal, kernel: Kernel, sample: Sample, solve: Solve, heights: Any, rates: Any) -> np.ndarray:
+    """Errors by degree, exact: of f's part and the target's, and of both."""
+    a = solve(np.asarray(kernel(jnp.asarray(sample.x), None)), sample.y)
+    out, zonal = [], zonal_functions(where, sample.x @ sample.x.T, len(heights) - 1)
+    for k, (p, rate, height) in enumerate(zip(zonal, rates, heights, strict=True)):
+        square = rate**2 * where.multiplicity(k) * ((p @ a) * a).sum(0)
+        out.append(height**2 - 2 * height * rate * (sample.parts[k] @ a) + square)
+    return np.maximum(np.stack(out, axis=1), 0.0)
 
 
-def _on_domain(where: Zonal, kernel: Kernel, n: int, power: Any, rates: ModeRates | None, repeated: bool) -> Draw:
-    degrees = len(power)
-    rates = mode_rates(where, kernel, max(degrees - 1, 0)) if rates is None else rates
-    listed = np.where(rates.above_noise, np.exp(rates.log_rates), 0.0)[:degrees]
-    heights = np.sqrt(powers(power, len(listed)))
-    sizes = np.array([float(where.multiplicity(k)) for k in range(degrees)])
-    pole = np.eye(1, where.dim) if not isinstance(where, Hypercube) else np.full((1, where.dim), where.dim**-0.5)
-
-    def one(rng: np.random.Generator, solve: Solve, noise: float) -> np.ndarray:
-        x = draw_points(where, n, rng, repeated)
-        parts = [
-            np.sqrt(size) * p[:, 0]
-            for size, p in zip(sizes, zonal_functions(where, x @ pole.T, degrees - 1), strict=True)
-        ]
-        y = np.sum([h * part for h, part in zip(heights, parts, strict=True)], axis=0)
-        y = y + np.sqrt(noise) * rng.standard_normal(n)
-        a = solve(np.asarray(kernel(jnp.asarray(x), None)), y)
-        out = []
-        for k, p in enumerate(zonal_functions(where, x @ x.T, degrees - 1)):
-            square = listed[k] ** 2 * sizes[k] * ((p @ a) * a).sum(0)
-            out.append(heights[k] ** 2 - 2 * heights[k] * listed[k] * (parts[k] @ a) + square)
-        return np.maximum(np.stack(out, axis=1), 0.0)
-
-    return one
-
-
-def _of_points(where: Points, kernel: Kernel, n: int) -> Draw:
-    counted(n, len(where.x))
-    gram, y = np.asarray(kernel(jnp.asarray(where.x), None)), np.asarray(where.y)
-
-    def one(rng: np.random.Generator, solve: Solve, noise: float) -> np.ndarray:
-        order = rng.permutation(len(y))
-        taken, rest = order[:n], order[n:]
-        a = solve(gram[np.ix_(taken, taken)], y[taken] + np.sqrt(noise) * rng.standard_normal(n))
-        return np.square(gram[np.ix_(rest, taken)] @ a - y[rest, None]).mean(0)[:, None]
-
-    return one
-
-
-def draw_points(where: Zonal, n: int, rng: np.random.Generator, repeated: bool = True) -> Float[np.ndarray, "n dim"]:
-    """n random points as the network sees them; on the cube, if wanted, n different corners."""
-    if isinstance(where, Hypercube) and not repeated:
-        corners = rng.choice(2**where.dim, n, replace=False)
-        return (1.0 - 2.0 * ((corners[:, None] >> np.arange(where.dim)) & 1)) / np.sqrt(where.dim)
-    drawn = where.random(jax.random.key(int(rng.integers(2**31))), n)
-    return where.embed(drawn) if isinstance(where, Circle) else drawn
+def _on_the_rest(gram: np.ndarray, y: np.ndarray, sample: Sample, solve: Solve) -> np.ndarray:
+    """Mean square on the points that were not drawn."""
+    taken, rest = np.split(sample.places, [len(sample.x)])
+    a = solve(gram[np.ix_(taken, taken)], sample.y)
+    return np.square(gram[np.ix_(rest, taken)] @ a - y[rest, None]).mean(0)[:, None]

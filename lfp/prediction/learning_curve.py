@@ -12,7 +12,7 @@ from lfp import _checks
 from lfp.numerics.covariance import SampleCovariance
 from lfp.spectra.on_domain import ModeRates
 
-_FINEST = 400  # ridges that are tried before the best one is refined
+_FINEST = 120  # ridges that are tried before the best one is refined
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def learning_curve(
     E = E_0 (sum_k v_k (1 - l_k)^2 + noise);  mode k: v_k (1 - l_k)^2 + N_k l_k^2 E / n;  training (ridge / n kappa)^2 E
 
     (arXiv 2002.02561, 2110.03922.) It takes features for Gaussian: good in high dimension or with a ridge, too small
-    without a ridge in one dimension; `gaussian_enough` says where. Of a `population` the law of free compression.
+    without a ridge in one dimension; `concentration` says where. Of a `population` the law of free compression.
 
     Args:
         rates: of `spectrum` on a domain, or one rate for every mode. The trace beyond the modes listed acts as a ridge.

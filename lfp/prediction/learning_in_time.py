@@ -1,7 +1,9 @@
 """Learning curves in time: test error of each mode after s steps on random samples, and when to stop."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +21,7 @@ from lfp.spectra.on_domain import ModeRates
 _ANGLES = np.radians([45, 30, 20, 12, 8, 5, 3, 2, 1])  # of the contour with the axis, the widest first
 _LARGEST = 2.0  # |p_s| on the contour
 _NODES = (8, 12, 16)
-_INSIDE, _TOLERANCE = 40, 1e-6  # points of the spectrum where it is checked, and how well p_s is found there
+_INSIDE, _TOLERANCE = 40, 2e-5  # points of the spectrum where it is checked, and how well p_s is found there
 _NEAREST = 1e-13  # of the contour to 0, in units of the largest rate
 
 
@@ -46,8 +48,13 @@ class LearningInTime:
 
     @property
     def best_step(self) -> float:
-        """The step, of those looked at, with the least test error: when to stop."""
-        return float(self.steps[np.argmin(self.test)])
+        """The first of the steps looked at whose test error is within 0.1 % of the least: when to stop."""
+        return first_best(self.steps, self.test)
+
+
+def first_best(steps: Num[np.ndarray, " t"], test: Float[np.ndarray, " t"]) -> float:
+    """The first step within 0.1 % of the least error."""
+    return float(steps[np.argmax(test <= 1.001 * test.min())])
 
 
 def learning_in_time(
@@ -108,6 +115,11 @@ def learning_in_time(
     kappa = covariance.continued(z)
     excess = _excess(covariance, power, noise, kappa, weights, z, left)
     return LearningInTime(np.asarray(steps), power, float(noise), excess)
+
+
+def stable_lr(rates: Any, samples: Sequence[int], population: int | None = None) -> float:
+    """Half of the learning rate up to which descent is stable on every one of these numbers of samples."""
+    return min(1 / sample_covariance(rates, int(n), population)[0].edge() for n in samples)
 
 
 def _around(

@@ -304,7 +304,12 @@ CALLS = {
         of_law,
     ),
     # kernels and spectra
-    "kernel": Call(lfp.kernel, {"network": NETWORK}, {"network": _network}, lambda k: k(jnp.asarray(PLANE))),
+    "kernel": Call(
+        lfp.kernel,
+        {"network": NETWORK, "kind": "nngp"},
+        {"network": _network, "kind": slips.choice()},
+        lambda k: k(jnp.asarray(PLANE)),
+    ),
     "empirical_kernel": Call(
         lfp.empirical_kernel,
         {"network": NETWORK, "params": PARAMS, "x1": PLANE, "x2": PLANE},

@@ -2,7 +2,6 @@
 
 import math
 
-import jax
 import jax.numpy as jnp
 import mpmath
 import numpy as np
@@ -22,6 +21,7 @@ from lfp import (
     learning_curve,
     spectrum,
 )
+from lfp.prediction.samples import draw_points
 from lfp.spectra import ModeRates
 
 
@@ -172,7 +172,7 @@ def test_drawn_curve_is_the_regression():
     space, network, rng = Sphere(3), MLP(2, 1), np.random.default_rng([4, 0])
     power = np.array([0.5, 0.0, 1.0])
     drawn = drawn_curve(network, space, 20, power, 0.1, draws=1, seed=4).excess[0, 0]
-    x = space.random(jax.random.key(int(rng.integers(2**31))), 20)
+    x = draw_points(space, 20, rng)
     at, weights = space.design(40)
 
     def target(points):
