@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from lfp import _checks, _files
@@ -157,7 +158,7 @@ def _task(s: Learn, known: Kernel, say: Callable[[str], None]) -> Task:
         msg = f"data={str(s.data)!r} has {len(points.x)} rows; allowed: up to {_LARGEST_FILE}, or --subsample"
         raise _checks.InputError(msg)
     rates = spectrum(known, points)
-    power = np.asarray(rates.coefficients(points.y))
+    power = np.asarray(rates.coefficients(jnp.asarray(points.y)))
     return Task(points, rates, power, (), len(points.x), units)
 
 

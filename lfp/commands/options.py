@@ -30,6 +30,8 @@ Theory = Literal["ntk", "lfp", "empirical", "separate", "moving", "flow", "refer
 
 LARGEST_WHOLE, MOST_NUMBERS = 10**6, 10**4
 """Of numbers between commas: the largest whole one, and how many there may be."""
+MOST_DEGREES = 100
+"""The highest degree of the target of `lfp learn`."""
 SPACES = ("sphere", "torus", "hypercube")
 """Domains of several dimensions whose modes come in degrees."""
 PAPER = ("distribution", "sigma_a", "sigma_w", "sigma_b")
@@ -413,6 +415,9 @@ class Learn(Reading):
             values = numbers(name, text)
             if name == "samples" and (min(values) < 1 or any(a >= b for a, b in pairwise(values))):
                 msg = f"samples={text!r} must be increasing whole numbers >= 1"
+                raise _checks.InputError(msg)
+            if name == "modes" and max(values) > MOST_DEGREES:
+                msg = f"modes={text!r} goes beyond degree {MOST_DEGREES}; allowed: degrees up to {MOST_DEGREES}"
                 raise _checks.InputError(msg)
             if len(set(values)) < len(values):
                 msg = f"{name}={text!r} names one twice"
