@@ -75,12 +75,17 @@ if TYPE_CHECKING:  # type checkers read it, and `__getattr__`, which imports a n
     from lfp.optimisers.ridge import RandomFeatures as RandomFeatures, Ridge as Ridge
     from lfp.optimisers.schedules import Scheduled as Scheduled, scheduled as scheduled
     from lfp.optimisers.weight_decay import WeightDecay as WeightDecay
+    from lfp.prediction.concentration import Concentration as Concentration, concentration as concentration
+    from lfp.prediction.drawn import DrawnCurve as DrawnCurve, drawn_curve as drawn_curve
     from lfp.prediction.extension import Extension as Extension, extend as extend, kernel_at_start as kernel_at_start
     from lfp.prediction.fluctuations import fluctuations as fluctuations
     from lfp.prediction.forecast import Forecast as Forecast
+    from lfp.prediction.learning_curve import LearningCurve as LearningCurve, learning_curve as learning_curve
+    from lfp.prediction.learning_in_time import LearningInTime as LearningInTime, learning_in_time as learning_in_time
     from lfp.prediction.linear import solve as solve
     from lfp.prediction.prediction import Prediction as Prediction, laziness as laziness, predict as predict
     from lfp.prediction.report import Report as Report, compare as compare, kernel_drift as kernel_drift
+    from lfp.prediction.trained_curve import trained_curve as trained_curve
     from lfp.spectra.content import frequency_content as frequency_content
     from lfp.spectra.on_domain import ModeRates as ModeRates
     from lfp.spectra.on_points import Spectrum as Spectrum

@@ -23,7 +23,7 @@ import tyro
 
 from lfp import _checks, _files
 from lfp.commands import cache, streams, tables
-from lfp.commands.options import Overlay, Solve, Spectrum, allowed, refuse_words
+from lfp.commands.options import Learn, Overlay, Solve, Spectrum, allowed, refuse_words
 from lfp.commands.stderr import LONGEST, Stderr
 from lfp.harness import claims
 
@@ -114,6 +114,29 @@ def spectrum(
         return spectrum.run(settings, out, force=force, say=_say)
 
     return _job("spectrum", work, tables.show_rates, out, json, settings.check)
+
+
+def learn(
+    settings: Annotated[Learn, tyro.conf.arg(name="")],
+    out: Path = Path("learn"),
+    json: bool = False,
+    force: bool = False,
+) -> Job:
+    """Test error of each mode against samples, noise and steps: theory, kernel regression, networks.
+
+    Args:
+        settings: target, samples, network.
+        out: folder for config.json, result.json, curves.nc, learn.csv and the pictures
+        json: print result.json to stdout, and nothing else there
+        force: take over a folder that holds another run
+    """
+
+    def work() -> dict[str, Any]:
+        from lfp.commands import learn
+
+        return learn.run(settings, out, force=force, say=_say)
+
+    return _job("learn", work, tables.show_learning, out, json, settings.check)
 
 
 def experiment_run(
@@ -245,8 +268,15 @@ def bench(action: Annotated[Literal["list", "run"], tyro.conf.Positional]) -> Jo
     return _parse(["bench", action])
 
 
-COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum, "experiment": experiment, "bench": bench}
-SETTINGS = {"overlay": Overlay, "solve": Solve, "spectrum": Spectrum}
+COMMANDS = {
+    "overlay": overlay,
+    "solve": solve,
+    "spectrum": spectrum,
+    "learn": learn,
+    "experiment": experiment,
+    "bench": bench,
+}
+SETTINGS = {"overlay": Overlay, "solve": Solve, "spectrum": Spectrum, "learn": Learn}
 ACTIONS: dict[str, dict[str, Callable[..., Job]]] = {
     "experiment": {
         "list": experiment_list,

@@ -30,6 +30,8 @@ Theory = Literal["ntk", "lfp", "empirical", "separate", "moving", "flow", "refer
 
 LARGEST_WHOLE, MOST_NUMBERS = 10**6, 10**4
 """Of numbers between commas: the largest whole one, and how many there may be."""
+MOST_DEGREES = 100
+"""The highest degree of the target of `lfp learn`."""
 SPACES = ("sphere", "torus", "hypercube")
 """Domains of several dimensions whose modes come in degrees."""
 PAPER = ("distribution", "sigma_a", "sigma_w", "sigma_b")
@@ -367,6 +369,91 @@ class Spectrum(Reading):
                 refuse(self, ("seed",), "nothing random", "random points or rows, or --fourier")
         if self.scales is not None:
             numbers("scales", self.scales, float)
+
+
+@dataclass(frozen=True)
+class Learn(Reading):
+    """Test error of each mode against samples, noise and steps: theory, kernel regression, networks."""
+
+    domain: Literal["circle", "sphere", "hypercube"] | None = None
+    """where the samples are drawn; without it sphere, with --data the points of the file"""
+    dim: Annotated[int, Within(1, 10**4)] | None = None
+    """of the space around the sphere, of the cube; without it 10"""
+    data: Path | None = None
+    """file with columns x1..xd, y: samples are drawn from its rows without repetition, errors are on the rest"""
+    center: bool = False
+    """take the mean of the targets off"""
+    modes: str | None = None
+    """degrees that the target is made of: 1,2,3 or 1-5; without it 1,2,3"""
+    amplitude: str = "1"
+    """amplitude of every mode, one for all or one each: 1,0.5,0.25"""
+    samples: str | None = None
+    """numbers of samples: 10,30,100; without it 10,30,100,300,1000; of --data a tenth to nine tenths of the rows"""
+    noise: Annotated[float, Within(0.0, 1e15)] = 0.0
+    """variance of the noise of the labels, for --data added to that of the file"""
+    ridge: Annotated[float, Within(0.0, 1e15)] = 0.0
+    """on the sum of squares"""
+    activation: str = "relu"
+    """activation of the neurons"""
+    depth: Depth = 1
+    """number of hidden layers"""
+    kernel: Literal["ntk", "nngp"] = "ntk"
+    """of the training of wide networks, or of the networks at their start"""
+    w_std: Scale | None = None
+    """neural-tangents' W_std; without it sqrt(2)"""
+    b_std: Annotated[float, Within(0.0, 1e15)] | None = None
+    """neural-tangents' b_std; without it 0.5"""
+    draws: Annotated[int, Within(2, 10**4)] = 20
+    """samples that are drawn for kernel regression, of each number"""
+    steps: Annotated[int, Within(1, 10**7)] | None = None
+    """also the error in time, up to so many steps of gradient descent, and when to stop"""
+    lr: Scale | None = None
+    """learning rate in flow time per step (with --steps); without it half of what is stable on the fewest samples"""
+    train: bool = False
+    """also train networks (with --steps), on the first draws"""
+    width: Count | None = None
+    """neurons of a hidden layer (with --train); without it 2048"""
+    alpha: Scale | None = None
+    """output scale (with --train), larger is lazier; without it 50"""
+    seeds: Annotated[int, Within(1, 1000)] | None = None
+    """networks of each of three draws (with --train); without it 3"""
+    seed: Seed = 0
+    """of draws and networks"""
+
+    def check(self) -> None:
+        """Refuse what needs no computation to be refused: an unknown name, a number or an option out of place."""
+        _refuse_values(self)
+        self.check_reading(self.data)
+        if self.data is not None:
+            there = f"data={_text(self.data)}"
+            refuse(self, ("domain", "dim", "modes"), there, "the points and targets of the file")
+            if self.amplitude != "1":
+                msg = f"amplitude={self.amplitude!r} with {there}; allowed: the targets of the file"
+                raise _checks.InputError(msg)
+        if self.domain == "circle":
+            refuse(self, ("dim",), "domain='circle'", "domain='sphere' or 'hypercube'")
+        if self.steps is None:
+            refuse(self, ("lr",), "no steps", "--steps")
+        if self.train and (self.steps is None or self.kernel == "nngp"):
+            msg = f"train=True with steps={self.steps}, kernel={self.kernel!r}; allowed: with --steps, --kernel ntk"
+            raise _checks.InputError(msg)
+        if not self.train:
+            refuse(self, ("width", "alpha", "seeds"), "no training", "--train")
+        for name, text in given(self, ("samples", "modes")).items():
+            values = numbers(name, text)
+            if name == "samples" and (min(values) < 1 or any(a >= b for a, b in pairwise(values))):
+                msg = f"samples={text!r} must be increasing whole numbers >= 1"
+                raise _checks.InputError(msg)
+            if name == "modes" and max(values) > MOST_DEGREES:
+                msg = f"modes={text!r} goes beyond degree {MOST_DEGREES}; allowed: degrees up to {MOST_DEGREES}"
+                raise _checks.InputError(msg)
+            if len(set(values)) < len(values):
+                msg = f"{name}={text!r} names one twice"
+                raise _checks.InputError(msg)
+        heights, degrees = numbers("amplitude", self.amplitude, float), numbers("modes", self.modes or "1,2,3")
+        if len(heights) not in (1, len(degrees)) or not any(heights) or max(map(abs, heights)) > LARGEST_WHOLE:
+            msg = f"amplitude={self.amplitude!r} for {len(degrees)} modes; allowed: one for all or one each, up to "
+            raise _checks.InputError(msg + f"{LARGEST_WHOLE}, one of them not 0")
 
 
 def allowed(settings: type | None) -> dict[str, Any]:

@@ -143,6 +143,20 @@ def show_rates(result: dict[str, Any], out: Path) -> None:
     _print(*map(_decay_line, networks), f"{result['seconds']:.1f} s; results in {out}/")
 
 
+def show_learning(result: dict[str, Any], out: Path) -> None:
+    """Errors of every mode at every number of samples, on stdout."""
+    pairs = (f"{head}\ntheory\ndrawn" for head in (*(f"degree {k}" for k in result["modes"]), "all"))
+    heads = ("samples", *pairs, "good to\n10 %", "best\nridge")
+    table = _table(heads, "test error, and that of every mode", justify="right")
+    for row in result["curves"]:
+        pairs = [f"{one['theory']:.3g}\n{one['drawn']:.3g}" for one in (*row["modes"], row)]
+        best = "inf" if row["best_ridge"] is None else f"{row['best_ridge']:.3g}"
+        table.add_row(str(row["samples"]), *pairs, "yes" if row["good_to_10_percent"] else "no", best)
+    stops = [f"n = {one['samples']}: stop at step {one['best_step']:g}" for one in result["times"]]
+    stops = [f"{stop} (draws: {one['best_step_drawn']:g})" for stop, one in zip(stops, result["times"], strict=True)]
+    _print(table, *stops, f"{result['seconds']:.1f} s; results in {out}/")
+
+
 def _decay_line(network: dict[str, Any]) -> str:
     decay, text = network["decay"], "no decay fits"
     if decay["interval"] is not None:

@@ -62,11 +62,21 @@ def _reproducing(
     if isinstance(space, Torus):
         yield from _reproducing_waves(space.angles(at), space.angles(x), top)
         return
-    cosines = at @ x.T
+    for k, values in zip(range(top + 1), zonal_functions(space, at @ x.T, top), strict=True):
+        yield float(space.multiplicity(k)) * values
+
+
+def zonal_functions(space: Zonal, cosines: Float[np.ndarray, "m n"], top: int) -> Iterator[Float[np.ndarray, "m n"]]:
+    """P_k of cosines, k = 0 .. top, one after the other; P_k(1) = 1.
+
+    Example:
+        >>> [values.round(12).tolist() for values in zonal_functions(Sphere(3), np.array([[0.5]]), 2)]
+        [[[1.0]], [[0.5]], [[-0.125]]]
+    """
     down, up = space.steps(top)
     before, now = np.zeros_like(cosines), np.ones_like(cosines)
     for k in range(top + 1):
-        yield float(space.multiplicity(k)) * now
+        yield now
         if k < top:
             before, now = now, (cosines * now - down[k] * before) / up[k]
 

@@ -30,6 +30,8 @@ class Analytic(Kernel):
     """The kernel of a network of infinite width, in the dtype of the points."""
 
     activation: eqx.AbstractVar[Activation]
+    nngp: eqx.AbstractVar[bool]
+    """Whether it is the covariance of the network at its start in place of its tangent kernel."""
 
     def __call__(self, x1: Float[Array, "n d"], x2: Float[Array, "m d"] | None = None) -> Float[Array, "n m"]:
         """K(x1, x2); x2 None stands for x1."""
@@ -74,6 +76,7 @@ class LayeredKernel(Analytic):
         degree: number N of factors of a layer.
         standard: neurons m of a layer whose weights, of standard deviation w_std / sqrt(fan_in), are trained as they
             are, and biases too; None for neural-tangents' factors in front of both.
+        nngp: whether it is E[f f'] of the network at its start (Lee et al. 2018) in place of the tangent kernel.
     """
 
     activation: Activation = eqx.field(static=True)
@@ -82,6 +85,7 @@ class LayeredKernel(Analytic):
     b_std: float | Float[Array, ""]
     degree: int = eqx.field(static=True, default=1)
     standard: int | None = eqx.field(static=True, default=None)
+    nngp: bool = eqx.field(static=True, default=False)
 
     def recursion(self, x1: Array, x2: Array | None) -> Array:
         """Layer by layer from E[z z'] = b_std^2 + w_std^2 x.x' / d: see `_layer`."""
@@ -95,10 +99,10 @@ class LayeredKernel(Analytic):
         if is_closed(self.activation) or isinstance(x1, Tracer):
             # in reverse a layer is computed again: only what layers hand on is kept
             again = jax.checkpoint(layer, prevent_cse=False)
-            return jax.lax.scan(lambda state, _: (again(state), None), state, length=self.depth)[0][1]
+            return jax.lax.scan(lambda state, _: (again(state), None), state, length=self.depth)[0][1 - self.nngp]
         for _ in range(self.depth):  # every layer with an order of its own
             state = layer(state)
-        return state[1]
+        return state[1 - self.nngp]
 
 
 class TwoLayerKernel(Analytic):
@@ -111,12 +115,14 @@ class TwoLayerKernel(Analytic):
         a: distribution of the output weights.
         w: distribution of the input weights, Gaussian or uniform.
         b: distribution of the biases, Gaussian or uniform.
+        nngp: whether it is E[f f'] = E[a^2] E[s(z) s(z')] of the network at its start.
     """
 
     activation: Activation = eqx.field(static=True)
     a: Distribution
     w: Distribution
     b: Distribution
+    nngp: bool = eqx.field(static=True, default=False)
 
     @property
     def traceable(self) -> bool:
@@ -130,7 +136,8 @@ class TwoLayerKernel(Analytic):
         w, b = (jnp.asarray(of.scale, x1.dtype) ** 2 for of in (self.w, self.b))
         c, variances = _covariance(x1, x2, w, b)
         value, slope = _dual(gaussian_dual(self.activation, x1.shape[1]), c, variances)
-        return value + self.a.moment(2).astype(x1.dtype) * slope * (1 + x1 @ (x1 if x2 is None else x2).T)
+        square = self.a.moment(2).astype(x1.dtype)
+        return square * value if self.nngp else value + square * slope * (1 + x1 @ (x1 if x2 is None else x2).T)
 
     def _averaged(self, x1: Array, x2: Array | None) -> Array:
         if isinstance(x1, Tracer) or isinstance(x2, Tracer):
@@ -139,8 +146,8 @@ class TwoLayerKernel(Analytic):
         points = np.asarray(x1, np.float64)
         others = None if x2 is None else np.asarray(x2, np.float64)
         value, slope = average(self.activation, self.w, self.b, points, others)
-        tangent = 1 + points @ (points if others is None else others).T
-        return jnp.asarray(value + second_moment(self.a) * slope * tangent, x1.dtype)
+        tangent, square = 1 + points @ (points if others is None else others).T, second_moment(self.a)
+        return jnp.asarray(square * value if self.nngp else value + square * slope * tangent, x1.dtype)
 
 
 def _recursion(kernel: Analytic, x1: Array, x2: Array | None) -> Array:

@@ -202,6 +202,8 @@ def _two_layer(which: TwoLayerKernel, radius: float, terms: int) -> State | None
         return None
     covariance = _linear((radius * float(which.w.scale)) ** 2, float(which.b.scale) ** 2, terms)
     value, slope = dual_series(which.activation, covariance)
+    if which.nngp:
+        return value.scaled(second_moment(which.a))
     return value + (slope * _linear(radius**2, 1.0, terms)).scaled(second_moment(which.a))
 
 
@@ -219,7 +221,7 @@ def _layered(which: LayeredKernel, dim: int, radius: float, terms: int) -> State
             value, ntk = rest * value, (rest * ntk).scaled(which.degree)
         nngp = value.scaled(w, b)
         ntk = value.scaled(hidden, own) + ntk.scaled(w)
-    return ntk
+    return nngp if which.nngp else ntk
 
 
 def _linear(slope: float, constant: float, terms: int) -> State:

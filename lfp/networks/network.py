@@ -4,14 +4,17 @@ Gradient descent uses the step lr / alpha^2, so that alpha leaves the linear dyn
 training lazier.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from lfp import _checks
 from lfp.kernels.algebra import Kernel, as_kernel
+from lfp.kernels.analytic import Analytic
 from lfp.kernels.empirical import Model, Params
 from lfp.networks import modules
 
@@ -25,7 +28,7 @@ class Network(Model, Protocol):
         ...
 
 
-def kernel(network: Any) -> Kernel:
+def kernel(network: Any, kind: Literal["ntk", "nngp"] = "ntk") -> Kernel:
     """The NTK of a network in the limit of infinite width; a kernel, or a function (x1, x2) -> matrix, is one already.
 
     Two layers, z = w.x + b (arXiv 2010.08153): K = E[s(z) s(z')] + E[a^2] E[s'(z) s'(z')] (1 + x.x').
@@ -36,14 +39,16 @@ def kernel(network: Any) -> Kernel:
     Args:
         network: `TwoLayer` with Gaussian or uniform w and b and any distribution of a, `MLP`, `PiNet`;
             `FourierFeatures`, `MultiScale` of one of these; `Differentiated` with erf, gelu, sin, gaussian.
+        kind: `nngp` for the covariance E[f f'] of the network at its start, the kernel of its Bayesian posterior
+            (Lee et al. 2018) in place of that of its training; of two layers E[a^2] E[s(z) s(z')].
 
     Returns:
         A function (x1 (n, d), x2 (m, d) or None) -> (n, m), in the dtype of the points, with arithmetic.
         Gaussian weights may be traced by JAX; uniform ones are integrated eagerly, in float64.
 
     Raises:
-        InputError: a network without analytic kernel; (by the function) points that are no matrix or are not
-            finite, a quadrature that does not converge.
+        InputError: a network without analytic kernel, the covariance of a kernel of no network; (by the function)
+            points that are no matrix or are not finite, a quadrature that does not converge.
 
     Example:
         >>> import jax.numpy as jnp
@@ -52,13 +57,27 @@ def kernel(network: Any) -> Kernel:
         >>> round(float(K[0, 0]), 3), round(float(K[0, 1]), 3)
         (2.0, 0.942)
     """
+    _checks.choice("kind", kind, ("ntk", "nngp"))
     if isinstance(network, Kernel) or (callable(network) and not hasattr(network, "kernel")):
-        return as_kernel(network)
+        return as_kernel(network) if kind == "ntk" else _covariance(as_kernel(network))
     if not hasattr(network, "kernel") or isinstance(network, type):
         msg = f"network={type(network).__name__} has no analytic kernel; allowed: TwoLayer, MLP, PiNet, "
         msg += "FourierFeatures, MultiScale, Differentiated, or theory='empirical'"
         raise _checks.InputError(msg)
-    return network.kernel()
+    return network.kernel() if kind == "ntk" else _covariance(network.kernel())
+
+
+def _covariance(tangent: Kernel) -> Kernel:
+    """A kernel with the covariance of every network in it in place of its tangent kernel."""
+
+    def of_one(part: Any) -> Any:
+        return dataclasses.replace(part, nngp=True) if isinstance(part, Analytic) else part
+
+    leaves, tree = jax.tree.flatten(tangent, is_leaf=lambda part: isinstance(part, Analytic))
+    if not any(isinstance(leaf, Analytic) for leaf in leaves):
+        msg = f"kind='nngp' of {type(tangent).__name__}, the kernel of no network; allowed: TwoLayer, MLP, PiNet, "
+        raise _checks.InputError(msg + "FourierFeatures, MultiScale, Differentiated")
+    return jax.tree.unflatten(tree, map(of_one, leaves))
 
 
 class Custom(eqx.Module):

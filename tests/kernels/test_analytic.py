@@ -19,6 +19,7 @@ from lfp import (
     InputError,
     MultiScale,
     PiNet,
+    Sphere,
     TwoLayer,
     Uniform,
     activation,
@@ -26,6 +27,7 @@ from lfp import (
     kernel,
     spectrum,
 )
+from lfp.domains.harmonics import zonal_functions
 from lfp.kernels import averages, dual, neural_tangents
 from lfp.kernels.algebra import point_sets
 from lfp.neurons.activations import ACTIVATIONS
@@ -83,6 +85,32 @@ def test_half_of_the_second_moment_of_a_is_seen():
     assert np.abs(np.asarray(kernel(half)(jnp.asarray(x))) - expected).max() > 1e-2
 
 
+@pytest.mark.parametrize("b", [Gaussian(0.7), Uniform(1.5)])
+def test_covariance_of_networks_at_their_start(b):
+    """Of two layers E[a^2] E[s s'], from drawn neurons; of combinations that of each part; of no network none."""
+    network, x = TwoLayer(2, "erf", a=Uniform(2.0), w=Gaussian(1.3), b=b), np.array([[-1.0], [0.2], [1.0]])
+    rng, count = np.random.default_rng(0), 10**5
+    bias = 0.7 * rng.standard_normal(count) if isinstance(b, Gaussian) else rng.uniform(-1.5, 1.5, count)
+    s = np.asarray(network.activation(jnp.asarray(1.3 * x * rng.standard_normal(count) + bias)))
+    covariance = kernel(network, kind="nngp")
+    np.testing.assert_allclose(covariance(jnp.asarray(x)), 4 / 3 * s @ s.T / count, atol=2e-2)
+    double = kernel(MultiScale(network, (1.0, 2.0)), kind="nngp")(jnp.asarray(x))
+    np.testing.assert_allclose(double, covariance(jnp.asarray(x)) + covariance(jnp.asarray(2 * x)), rtol=1e-12)
+    with pytest.raises(InputError, match="kind='nngp'"):
+        kernel(lambda x1, x2: x1 @ (x1 if x2 is None else x2).T, kind="nngp")
+
+
+@pytest.mark.parametrize("network", [MLP(2, 2, "relu"), TwoLayer(2, "erf"), PiNet(2, 2, 1, "erf")])
+def test_rates_of_the_covariance(network):
+    """On the sphere from its own power series, which must be that of the kernel itself."""
+    covariance = kernel(network, kind="nngp")
+    rates = spectrum(covariance, Sphere(3), 8)
+    x, weights = Sphere(3).design(40)
+    row = np.asarray(covariance(jnp.asarray(x[:1]), jnp.asarray(x)))[0]
+    for k, values in enumerate(zonal_functions(Sphere(3), x @ x[:1].T, 8)):
+        assert (weights * row) @ values[:, 0] == pytest.approx(rates.shares[k] / (2 * k + 1), abs=2e-5)
+
+
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu"])
 def test_two_layer_with_a_kink_is_the_average_over_neurons(name):
     network = TwoLayer(2, name, a=Gaussian(0.8), w=Gaussian(1.3), b=Gaussian(0.7))
@@ -127,6 +155,8 @@ def test_recursion_is_that_of_neural_tangents_to_depth_10(name, columns):
         k = dense(through(k))
         got = kernel(MLP(2, depth, name, w_std, b_std))(SPACE, columns)
         np.testing.assert_allclose(got, k.ntk, rtol=1e-12, atol=0)
+        got = kernel(MLP(2, depth, name, w_std, b_std), kind="nngp")(SPACE, columns)
+        np.testing.assert_allclose(got, k.nngp, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("name", STAX)

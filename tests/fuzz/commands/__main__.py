@@ -15,6 +15,7 @@ from tests.fuzz.commands import files, lines, workers
 
 def main(seed: int, count: int = 2000) -> int:
     """Draws, runs, prints a table of classes and every fault; how many faults there were."""
+    import lfp.commands.learn
     import lfp.commands.overlay
     import lfp.commands.solve
     import lfp.commands.spectrum  # noqa: F401 - forked workers have them

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
-from lfp.commands.options import Overlay, Solve, Spectrum
+from lfp.commands.options import Learn, Overlay, Solve, Spectrum
 
 SMALL: dict[str, list[list[str]]] = {
     "overlay": [
@@ -23,14 +23,23 @@ SMALL: dict[str, list[list[str]]] = {
         ["--domain", "euclidean", "--data", "good.csv"],
         ["--domain", "sphere", "--dim", "4", "--modes", "5"],
     ],
+    "learn": [
+        ["--dim", "4", "--samples", "3,6", "--draws", "2"],
+        ["--domain", "hypercube", "--dim", "4", "--samples", "4", "--draws", "2", "--steps", "9"],
+        ["--data", "good.csv", "--samples", "4", "--draws", "2"],
+        ["--domain", "circle", "--modes", "1", "--samples", "4", "--draws", "2", "--ridge", "1"],
+    ],
     "experiment": [["list"], ["run", "tiny", "--folder", "scripts"], ["cards"], ["margins", "--folder", "scripts"]],
     "bench": [["list"], ["run", "quick", "--folder", "scripts"]],
 }
-SETTINGS = {"overlay": Overlay, "solve": Solve, "spectrum": Spectrum}
+SHARES = {"overlay": 0.38, "solve": 0.2, "spectrum": 0.16, "learn": 0.12, "experiment": 0.09, "bench": 0.05}
+"""Of the lines that are drawn."""
+SETTINGS = {"overlay": Overlay, "solve": Solve, "spectrum": Spectrum, "learn": Learn}
 OTHERS = {
     "overlay": ["--json", "--force", "--resume", "--out", "--sweep"],
     "solve": ["--json", "--force", "--out"],
     "spectrum": ["--json", "--force", "--out"],
+    "learn": ["--json", "--force", "--out"],
     "experiment": ["--json", "--force", "--out", "--smoke", "--seed", "--jobs", "--folder"],
     "bench": ["--json", "--force", "--out", "--arguments", "--folder"],
 }
@@ -152,7 +161,7 @@ FLAGS = (*FLAGS, "--even", "--center", "--standardize", "--classes")
 
 def draw(rng: np.random.Generator) -> list[str]:
     """A command line."""
-    command = str(rng.choice(list(SMALL), p=[0.42, 0.22, 0.22, 0.09, 0.05]))
+    command = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     forms = SMALL[command]
     words = [command, *forms[rng.integers(len(forms))]]
     for _ in range(rng.integers(1, 4)):
@@ -186,9 +195,16 @@ FORMS: dict[str, list[list[str]]] = {
         ["--parametrization", "paper", "--modes", "6"],
         ["--domain", "euclidean", "--points", "12", "--fourier", "1"],
     ],
+    "learn": [
+        ["--dim", "4", "--samples", "3,6", "--draws", "2"],
+        ["--data", "good.csv", "--samples", "4", "--draws", "2"],
+        ["--dim", "4", "--samples", "6", "--draws", "2", "--steps", "9", "--train", "--width", "16", "--seeds", "1"],
+    ],
 }
 VALUES = {
     "modes": ["1,3", "5"],
+    "amplitude": ["2"],
+    "samples": ["5"],
     "columns": ["y"],
     "target": ["x"],
     "activation": ["tanh"],

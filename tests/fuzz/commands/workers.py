@@ -166,7 +166,7 @@ def _digest(out: Path) -> str:
 
 def _with_out(words: list[str], out: Path) -> list[str]:
     """With a folder of its own, where the command takes one."""
-    takes = (words[:1] and words[0] in ("overlay", "solve", "spectrum")) or words[1:2] in (
+    takes = (words[:1] and words[0] in ("overlay", "solve", "spectrum", "learn")) or words[1:2] in (
         ["run"],
         ["cards"],
         ["margins"],

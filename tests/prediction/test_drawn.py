@@ -1,0 +1,88 @@
+"""The rule for learning curves, and trained networks on drawn samples."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lfp import (
+    MLP,
+    Circle,
+    GradientDescent,
+    Hypercube,
+    InputError,
+    Points,
+    Sphere,
+    Torus,
+    TwoLayer,
+    concentration,
+    drawn_curve,
+    kernel,
+    spectrum,
+    trained_curve,
+)
+from lfp.prediction.learning_in_time import stable_lr
+
+
+@pytest.mark.parametrize(
+    ("where", "ridge", "good"),
+    [(Sphere(20), 0.0, True), (Hypercube(12), 0.0, True), (Circle(), 0.0, False), (Circle(), 5.0, True)],
+)
+def test_the_rule_knows_dimension_and_ridge(where, ridge, good):
+    assert concentration(MLP(2, 1), where, 100, ridge).good == good
+
+
+def test_variances_are_those_of_leaving_one_out():
+    """1 / [(K + ridge)^-1]_ii is the variance that the other samples leave, and the ridge."""
+    x = np.random.default_rng(0).standard_normal((220, 3))
+    k = np.asarray(kernel(MLP(2, 1))(jnp.asarray(x), None))
+    shown = np.random.default_rng([3, 0]).permutation(220)[:200]
+    left = []
+    for i in shown:
+        rest = shown[shown != i]
+        left.append(0.1 + k[i, i] - k[i, rest] @ np.linalg.solve(k[np.ix_(rest, rest)] + 0.1 * np.eye(199), k[rest, i]))
+    spread = concentration(MLP(2, 1), Points(x, np.zeros(220)), 200, 0.1, seed=3).spread
+    assert spread == pytest.approx(np.var(left) / np.mean(left) ** 2, rel=1e-8)
+
+
+def test_networks_are_as_wrong_as_their_kernel():
+    """On the same samples, by degree; alpha small is the control: it leaves the kernel."""
+    space, n, power = Sphere(4), 24, np.array([0.0, 1.0, 1.0])
+    network = TwoLayer(4096, "erf", alpha=50.0)
+    rates = spectrum(network, space, 8)
+    law = GradientDescent(0.8 * stable_lr(rates, [n]))
+    steps = np.array([0, 10, 300])
+    drawn = drawn_curve(network, space, n, power, noise=0.1, rates=rates, law=law, steps=steps, draws=2).excess
+    trained = trained_curve(network, space, n, law, steps, power, noise=0.1, draws=2, seeds=2, points=2048).excess
+    np.testing.assert_allclose(trained[:, 1:], drawn[:, 1:], rtol=0.1, atol=0.03)
+    np.testing.assert_allclose(trained[:, 0], np.broadcast_to(power, (2, 3)), atol=0.15)  # of 2048 points
+    rich = TwoLayer(4096, "erf", alpha=0.02)
+    away = trained_curve(rich, space, n, law, steps, power, noise=0.1, draws=2, seeds=2, points=2048).excess
+    assert np.abs(away - drawn)[:, -1].max() > 0.1
+
+
+def test_rows_of_a_file_are_tested_on_the_rest():
+    rng = np.random.default_rng(0)
+    points = Points(rng.standard_normal((40, 2)), rng.standard_normal(40))
+    law, steps = GradientDescent(0.1), np.array([0, 100])
+    drawn = drawn_curve(TwoLayer(8192), points, 30, law=law, steps=steps, draws=2).excess
+    trained = trained_curve(TwoLayer(8192), points, 30, law, steps, draws=2, seeds=3).excess
+    rest = np.random.default_rng([0, 0]).permutation(40)[30:]
+    assert drawn[0, 0, 0] == pytest.approx(np.mean(points.y[rest] ** 2))
+    np.testing.assert_allclose(trained, drawn, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: concentration(MLP(2, 1), Torus(2), 10), "where=Torus"),
+        (lambda: concentration(MLP(2, 1), Points(np.eye(3), np.ones(3)), 3), "samples=3"),
+        (lambda: concentration(MLP(2, 1), Sphere(3), 10, -1.0), "ridge=-1.0"),
+        (lambda: drawn_curve(MLP(2, 1), Torus(2), 10, np.ones(2)), "where=Torus"),
+        (lambda: drawn_curve(MLP(2, 1), Sphere(3), 10), "power=None"),
+        (lambda: drawn_curve(MLP(2, 1), Hypercube(3), 9, np.ones(2), repeated=False), "samples=9"),
+        (lambda: drawn_curve(MLP(2, 1), Sphere(3), 10, np.ones(2), draws=0), "draws=0"),
+    ],
+)
+def test_bad_input(call, words):
+    with pytest.raises(InputError, match=words):
+        call()
