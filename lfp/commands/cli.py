@@ -116,6 +116,22 @@ def spectrum(
     return _job("spectrum", work, tables.show_rates, out, json, settings.check)
 
 
+def explore(out: Path = Path("explore.html"), force: bool = False) -> Job:
+    """Write a page that predicts and trains in the browser: one file, nothing else, no network.
+
+    Args:
+        out: file of the page
+        force: replace a file that is no such page
+    """
+
+    def job() -> int:
+        from lfp.commands import explore
+
+        return explore.run(out, force=force)
+
+    return job
+
+
 def experiment_run(
     name: Annotated[str, tyro.conf.Positional] = "all",
     out: Path = Path("results"),
@@ -245,7 +261,10 @@ def bench(action: Annotated[Literal["list", "run"], tyro.conf.Positional]) -> Jo
     return _parse(["bench", action])
 
 
-COMMANDS = {"overlay": overlay, "solve": solve, "spectrum": spectrum, "experiment": experiment, "bench": bench}
+COMMANDS = {
+    **{"overlay": overlay, "solve": solve, "spectrum": spectrum},
+    **{"explore": explore, "experiment": experiment, "bench": bench},
+}
 SETTINGS = {"overlay": Overlay, "solve": Solve, "spectrum": Spectrum}
 ACTIONS: dict[str, dict[str, Callable[..., Job]]] = {
     "experiment": {
