@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 
 from lfp.commands import explore
 from lfp.commands.cli import main
-from tests.explorer import vectors
+from tests.explorer import browser, vectors
 
 CHECK = Path(__file__).with_name("check.js")
 NODE = shutil.which("node")
@@ -93,3 +93,11 @@ def test_what_is_no_page_is_not_overwritten(wrong, tmp_path, capsys):
         assert out.read_text() == "mine"
         assert main(["explore", "--out", str(out), "--force"]) == 0
         assert main(["explore", "--out", str(out)]) == 0  # a page of ours makes room
+
+
+def test_where_there_is_no_browser_its_tests_are_skipped_in_one_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(browser.shutil, "which", lambda _: None)
+    assert browser.main() == 0
+    assert capsys.readouterr().out == "skipped: no Chromium and no node on this machine\n"
+    assert not list(tmp_path.iterdir())

@@ -45,14 +45,15 @@
   }
 
   function readAddress() {
-    const words = new URLSearchParams(location.hash.slice(1)), remarks = [], keys = Object.fromEntries(Object.entries(CONTROLS).map(([name, c]) => [c.key, name]));
+    const words = new URLSearchParams(location.hash.slice(1)), remarks = [], names = new Map(Object.entries(CONTROLS).map(([name, c]) => [c.key, name]));
     if (![...words].length) return false;
     state.settings = start();
     state.rows = null;
     for (const [key, text] of words) {
-      if (keys[key]) {
-        const [value, remark] = allowed(keys[key], text);
-        state.settings[keys[key]] = value;
+      const name = names.get(key);
+      if (name) {
+        const [value, remark] = allowed(name, text);
+        state.settings[name] = value;
         if (remark) remarks.push(remark);
       } else if (key === "waves") {
         const parts = text.split(",").slice(0, WAVES), fine = parts.length === WAVES && parts.every((v) => NUMBER.test(v) && v >= 0 && v <= 1);
@@ -117,8 +118,8 @@
     const use = make("button", { type: "button", id: "use" }, "Use it"), back = make("button", { type: "button", id: "back" }, "Back to the waves");
     use.addEventListener("click", () => {
       const found = readRows(area.value);
-      if (found.rows) change(() => { state.rows = found.rows; });
-      say(found.remarks);
+      if (found.rows) change(() => { state.rows = found.rows; }, found.remarks);
+      else say(found.remarks);
     });
     back.addEventListener("click", () => change(() => { state.rows = null; }));
     own.append(make("p", {}, "Paste two columns, x and y. The network sees x as −1 to 1, y is standardised. Wave k then has k turns over your range, and the waves feed one another: the dashed lines may rise before they fall."), area, make("div", { class: "actions" }, use, back));
@@ -171,8 +172,9 @@
   const sized = (row) => row.map(([re, im]) => ({ re, im, size: Math.hypot(re, im) }));
   const unstable = () => state.settings.speed >= state.theory.limit;
 
-  let due = false, restart = false;
-  function change(how) { // many a frame count as one
+  let due = false, restart = false, remarks = [];
+  function change(how, said = []) { // many a frame count as one
+    remarks = said;
     restart = restart || state.playing;
     how();
     stop();
@@ -180,7 +182,7 @@
     due = true;
     requestAnimationFrame(() => {
       due = false;
-      say([]);
+      say(remarks);
       refresh();
       if (restart && !hidden()) play();
       restart = false;
@@ -395,8 +397,8 @@
     if (!problem.modes.length) return ["", "There is no wave in the target."];
     if (hidden()) return ["Guess", "Order the waves below. The prediction stays hidden until then."];
     if (unstable()) {
-      const where = ended === "diverged" ? `It did, at step ${state.broken}.` : ended ? `It has not by step ${state.settings.steps}: the nonlinear network has found another way.` : "Play, and see.";
-      return ["No verdict", `Beyond the limit the theory predicts that training diverges. ${where}`];
+      const where = ended === "diverged" ? `It did, at step ${state.broken}.` : ended ? `It went as far as ${D.toPrecision(2)} from the curves and came back: a network is not linear, and its kernel shrank.` : "Play, and see.";
+      return ["No verdict", `Beyond the limit a linear model diverges. ${where}`];
     }
     if (ended === "diverged") return ["fails", `The training diverged at step ${state.broken}; the theory says that it is stable.`];
     if (!shown.length) return ["Predicted", "The dashed lines are all there is. Press play."];
@@ -526,7 +528,7 @@
     },
     theme: () => setTheme(!state.dark),
   };
-  const KEYS = { " ": "play", ".": "step", r: "reset", g: "guess", s: "share", p: "projector", d: "theme" };
+  const KEYS = new Map(Object.entries({ " ": "play", ".": "step", r: "reset", g: "guess", s: "share", p: "projector", d: "theme" }));
 
   function listen() {
     for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
@@ -540,9 +542,10 @@
       const own = event.target.closest("input, select, textarea, summary"), pressed = event.target.closest("button");
       if (own || event.ctrlKey || event.metaKey || event.altKey || !$("shortcuts").checked || (event.key === " " && pressed)) return;
       if (/^[1-5]$/.test(event.key)) return showScene(Number(event.key));
-      if (!KEYS[event.key]) return;
+      const id = KEYS.get(event.key);
+      if (!id) return;
       event.preventDefault();
-      if (!$(KEYS[event.key]).disabled) actions[KEYS[event.key]]();
+      if (!$(id).disabled) actions[id]();
     });
     addEventListener("hashchange", () => { if (location.href !== address()) readAddress(); });
     const sizes = new ResizeObserver(() => paint(true));
