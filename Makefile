@@ -14,7 +14,7 @@ PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(H
 JAX_TESTS := $(addprefix tests/kernels/test_,neural_tangents.py analytic.py empirical.py)
 LOWEST_TESTS := tests/test_package.py $(addprefix tests/,kernels equation commands)
 
-.PHONY: demo test test-slow test-torch test-gpu test-jax test-lowest bench bench-gpu smoke shift falsify fuzz fuzz-api kills docs notebooks lint format coverage env clean
+.PHONY: demo test test-slow test-torch test-browser test-gpu test-jax test-lowest bench bench-gpu smoke shift falsify fuzz fuzz-api kills docs notebooks lint format coverage env clean
 
 demo: env
 	$(BIN)/lfp overlay --out demo
@@ -29,6 +29,10 @@ test-slow: env
 test-torch: .venv-torch/stamp
 	.venv-torch/bin/pytest -q --no-cov -m "" -rs tests/networks/test_torch.py
 	.venv-torch/bin/pytest -q --no-cov -m "" tests/test_readme.py -k networks.md
+
+# The page of `lfp explore` in headless Chromium; skipped where there is none. Pictures of all scenes: LFP_SHOTS=FOLDER
+test-browser: env
+	@$(BIN)/python -m tests.explorer.browser
 
 # Every program on the GPU against the CPU; skipped where there is none.
 test-gpu: .venv/gpu-stamp
@@ -144,5 +148,5 @@ env: .venv/stamp
 .PRECIOUS: .venv-jax-%/stamp
 
 clean:
-	rm -rf .venv .venv-jax-* .venv-lowest .pytest_cache .ruff_cache .import_linter_cache .coverage htmlcov demo site
+	rm -rf .venv .venv-jax-* .venv-lowest .venv-browser .pytest_cache .ruff_cache .import_linter_cache .coverage htmlcov demo site
 	find . -name __pycache__ -prune -exec rm -rf {} +

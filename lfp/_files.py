@@ -76,7 +76,8 @@ PICTURES = ("overlay", "heatmap", "snapshots", "profiles", "spectrum", "sweep", 
 CHECKPOINT, CONFIG, RESULT = "checkpoint", "config.json", "result.json"
 SCHEMA = 1
 """Of result.json: it grows when a key goes or changes its meaning."""
-OURS = {CHECKPOINT, CONFIG, RESULT, "theory.nc", "curves.nc", *(p + f for p in PICTURES for f in FORMATS)}
+FILMS = ("animation.gif", "animation.mp4", "animation.html")
+OURS = {CHECKPOINT, CONFIG, RESULT, "theory.nc", "curves.nc", *(p + f for p in PICTURES for f in FORMATS), *FILMS}
 
 
 def environment() -> dict[str, Any]:

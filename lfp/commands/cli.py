@@ -139,6 +139,48 @@ def learn(
     return _job("learn", work, tables.show_learning, out, json, settings.check)
 
 
+def explore(out: Path = Path("explore.html"), force: bool = False) -> Job:
+    """Write a page that predicts and trains in the browser: one file, nothing else, no network.
+
+    Args:
+        out: file of the page
+        force: replace a file that is no such page
+    """
+
+    def job() -> int:
+        from lfp.commands import explore
+
+        return explore.run(out, force=force)
+
+    return job
+
+
+def animate(
+    folder: Annotated[Path, tyro.conf.Positional],
+    format: Literal["gif", "mp4", "html"] | None = None,
+    seconds: float = 8.0,
+    json: bool = False,
+) -> Job:
+    """Make a film of a finished run, theory beside training, for slides: animation.gif in its folder, and another.
+
+    Args:
+        folder: of `lfp overlay`, or of `lfp solve --image`
+        format: what is written; without it a GIF, and an MP4 where ffmpeg is, else a page of HTML
+        seconds: how long it takes
+        json: print its files to stdout as JSON, and nothing else there
+    """
+
+    def work() -> dict[str, Any]:
+        from lfp.commands import animate
+
+        return animate.run(folder, kind=format, seconds=seconds, say=_say)
+
+    def check() -> None:
+        _checks.within("seconds", seconds, 0.1, 600.0)
+
+    return _job("animate", work, tables.show_film, folder, json, check)
+
+
 def experiment_run(
     name: Annotated[str, tyro.conf.Positional] = "all",
     out: Path = Path("results"),
@@ -269,12 +311,8 @@ def bench(action: Annotated[Literal["list", "run"], tyro.conf.Positional]) -> Jo
 
 
 COMMANDS = {
-    "overlay": overlay,
-    "solve": solve,
-    "spectrum": spectrum,
-    "learn": learn,
-    "experiment": experiment,
-    "bench": bench,
+    **{"overlay": overlay, "solve": solve, "spectrum": spectrum, "learn": learn},
+    **{"animate": animate, "explore": explore, "experiment": experiment, "bench": bench},
 }
 SETTINGS = {"overlay": Overlay, "solve": Solve, "spectrum": Spectrum, "learn": Learn}
 ACTIONS: dict[str, dict[str, Callable[..., Job]]] = {

@@ -157,7 +157,7 @@ def draw(folder: Path, x: np.ndarray, y: np.ndarray, curves: Any, side: int | No
     """h over x, or as images, at the times; |F[h]| over frequency and time."""
     times, h = curves.time.values, curves.h.values
     looks = np.unique(np.linspace(0, len(times) - 1, 5).astype(int))
-    titles = ["target", *(_time(t) for t in times[looks])]
+    titles = ["target", *(named_time(t) for t in times[looks])]
     with plots.style():
         if x.shape[1] == 2:
             fig, axes = plots.figure(columns=len(titles), width=1.5 * len(titles), height=1.9)
@@ -168,7 +168,7 @@ def draw(folder: Path, x: np.ndarray, y: np.ndarray, curves: Any, side: int | No
             _files.save_figure(fig, folder, "profiles")
         elif x.shape[1] == 1:
             fig, axes = plots.figure()
-            plots.plot_profiles(axes, x[:, 0], y, curves.x_test.values[:, 0], h, [_time(t) for t in times])
+            plots.plot_profiles(axes, x[:, 0], y, curves.x_test.values[:, 0], h, [named_time(t) for t in times])
             _files.save_figure(fig, folder, "profiles")
         size = np.hypot(*np.moveaxis(curves.spectrum.values, -1, 0))
         shown = np.isfinite(times) & (times > 0)
@@ -215,5 +215,6 @@ def _along(solution: Solution, xi: np.ndarray, units: Units) -> Complex[np.ndarr
     return np.asarray(solution.transform(along)) * (np.prod(scale) * phase)
 
 
-def _time(t: float) -> str:
+def named_time(t: float) -> str:
+    """As titles have it."""
     return "t = inf" if np.isinf(t) else f"t = {t:.3g}"

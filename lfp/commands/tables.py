@@ -77,6 +77,12 @@ def show_benchmark(result: dict[str, Any], out: Path) -> None:
     _print(f"{result['name']} {end}; {result['seconds']:.0f} s; results in {out}/")
 
 
+def show_film(result: dict[str, Any], out: Path) -> None:
+    """The files of a film."""
+    files = ", ".join(f"{out / name} ({size / 1e6:.1f} MB)" for name, size in result["files"].items())
+    _print(f"{result['frames']} frames; {result['seconds']:.0f} s; {files}")
+
+
 def show_overlay(result: dict[str, Any], out: Path) -> None:
     """The table of modes and the verdict, on stdout."""
     columns = {
