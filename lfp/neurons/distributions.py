@@ -15,6 +15,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float, PRNGKeyArray
+from scipy.special import ndtri
 
 from lfp import _checks
 from lfp.numerics.precision import double_precision
@@ -127,6 +128,10 @@ class Gaussian(_Isotropic):
         """`count` independent vectors of R^dim."""
         return self.scale * jax.random.normal(key, (count, dim))
 
+    def transport(self, cube: Float[np.ndarray, "count _"]) -> Float[Array, "count dim"]:
+        """Vectors of R^dim from points of the open unit cube in R^(dim + 1), component by component."""
+        return self.scale * _normal(cube[:, :-1])
+
     def moment(self, q: float, dim: int = 1) -> Float[Array, ""]:
         """E |w|^q = scale^q 2^(q/2) Gamma((dim + q) / 2) / Gamma(dim / 2)."""
         chi = gammaln((dim + q) / 2) - gammaln(dim / 2) + q / 2 * jnp.log(2.0)
@@ -163,6 +168,12 @@ class Uniform(_Isotropic):
     def sample(self, key: PRNGKeyArray, count: int, dim: int = 1) -> Float[Array, "count dim"]:
         """`count` independent vectors of R^dim."""
         return self.bound * jax.random.ball(key, dim, shape=(count,))
+
+    def transport(self, cube: Float[np.ndarray, "count _"]) -> Float[Array, "count dim"]:
+        """Vectors of R^dim from points of the open unit cube in R^(dim + 1); a scalar from the first coordinate."""
+        if cube.shape[1] == 2:
+            return self.bound * jnp.asarray(2 * cube[:, :1] - 1, float)
+        return self.bound * jnp.asarray(cube[:, -1:] ** (1 / (cube.shape[1] - 1)), float) * _direction(cube[:, :-1])
 
     def moment(self, q: float, dim: int = 1) -> Float[Array, ""]:
         """E |w|^q = bound^q dim / (dim + q)."""
@@ -203,6 +214,11 @@ class FixedRadius(_Isotropic):
         normal = jax.random.normal(keys[0], (count, dim))
         radii = jax.random.choice(keys[1], jnp.atleast_1d(jnp.asarray(self.radius, normal.dtype)), (count, 1))
         return radii * normal / jnp.linalg.norm(normal, axis=1, keepdims=True)
+
+    def transport(self, cube: Float[np.ndarray, "count _"]) -> Float[Array, "count dim"]:
+        """Vectors of R^dim from points of the open unit cube in R^(dim + 1); the last coordinate chooses the radius."""
+        radii = jnp.atleast_1d(jnp.asarray(self.radius, float))
+        return radii[(cube[:, -1:] * len(radii)).astype(int)] * _direction(cube[:, :-1])
 
     def moment(self, q: float, dim: int = 1) -> Float[Array, ""]:  # noqa: ARG002 - |w| is the radius in every dimension
         """E |w|^q = mean of radius^q."""
@@ -252,6 +268,12 @@ class Samples(eqx.Module):
         rows = jax.random.choice(keys[0], self._of(dim), (count,))
         return rows * jax.random.rademacher(keys[1], (count, 1), rows.dtype)
 
+    def transport(self, cube: Float[np.ndarray, "count _"]) -> Float[Array, "count dim"]:
+        """Vectors of the set from points of the open unit cube: the first coordinate chooses, the last is the sign."""
+        rows = self._of(cube.shape[1] - 1)
+        signs = jnp.asarray(np.where(cube[:, -1:] < 0.5, -1.0, 1.0), rows.dtype)
+        return signs * rows[(cube[:, 0] * len(rows)).astype(int)]
+
     def moment(self, q: float, dim: int = 1) -> Float[Array, ""]:
         """Mean of |w|^q."""
         return jnp.mean(jnp.linalg.norm(self._of(dim), axis=1) ** q)
@@ -290,6 +312,17 @@ class Samples(eqx.Module):
 
 DISTRIBUTIONS: dict[str, Callable[[float], Distribution]] = {"gaussian": Gaussian, "uniform": Uniform}
 """Those of one scale, by name."""
+
+
+def _normal(cube: np.ndarray) -> Array:
+    """Standard normal numbers, by the inverse of their distribution function."""
+    return jnp.asarray(ndtri(cube), float)
+
+
+def _direction(cube: np.ndarray) -> Array:
+    """Directions, uniform on the sphere."""
+    normal = _normal(cube)
+    return normal / jnp.linalg.norm(normal, axis=1, keepdims=True)
 
 
 def _scaled(scale: float | Array, nodes: np.ndarray, weights: np.ndarray) -> Rule:

@@ -63,7 +63,7 @@ class Adam(Law):
         """That of the heavy ball at its largest rate, the first step's lr."""
         return HeavyBall(1.0, self.b1).largest_stable_lr(largest_rate)
 
-    def transformation(self, alpha: float, at: Rates | None = None) -> Any:
+    def transformation(self, alpha: float | Float[Array, ""], at: Rates | None = None) -> Any:
         """`optax.adam`, whose step does not see the scale of the gradient: it is lr / alpha."""
         import optax
 

@@ -47,7 +47,7 @@ class GradientDescent(Law):
         """Gradient flow of the same learning rate."""
         return GradientFlow(self.lr)
 
-    def transformation(self, alpha: float, at: Rates | None = None) -> Any:
+    def transformation(self, alpha: float | Float[Array, ""], at: Rates | None = None) -> Any:
         """`optax.sgd`."""
         import optax
 

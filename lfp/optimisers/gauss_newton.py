@@ -64,7 +64,7 @@ class GaussNewton(Law):
         share = jnp.asarray(decay, kernel.dtype) / jnp.where(total > 0, total, 1.0)
         return jnp.linalg.solve(kernel + jnp.diag(total / weights), residual - share * along), share
 
-    def transformation(self, alpha: float, at: Rates | None = None) -> Any:
+    def transformation(self, alpha: float | Float[Array, ""], at: Rates | None = None) -> Any:
         """`optax.sgd` along the direction."""
         return GradientDescent(self.lr).transformation(alpha, at)
 

@@ -104,7 +104,7 @@ class Law(eqx.Module):
         last, shape = len(self.schedule) - 1, jnp.asarray(self.schedule)
         return jnp.where(step <= last, self.base.lr * shape[jnp.minimum(step, last)], 0.0)
 
-    def transformation(self, alpha: float, at: Rates | None = None) -> Any:  # noqa: ARG002
+    def transformation(self, alpha: float | Float[Array, ""], at: Rates | None = None) -> Any:  # noqa: ARG002
         """Its optax side, on the displacement from the initial parameters: the step is lr / alpha^2.
 
         Args:
@@ -118,7 +118,7 @@ class Law(eqx.Module):
         msg += "GaussNewton, Scheduled or WeightDecay of these, Adam or Scheduled of it"
         raise _checks.InputError(msg)
 
-    def _rate(self, scale: float, at: Rates | None) -> Any:
+    def _rate(self, scale: float | Float[Array, ""], at: Rates | None) -> Any:
         """Learning rate over the scale, as optax takes it: a number or a schedule."""
         return self.lr / scale if at is None else lambda step: at(step) / scale
 

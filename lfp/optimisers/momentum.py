@@ -60,7 +60,7 @@ class Momentum(Law):
         """Slow modes go 1 / (1 - mu) times as far."""
         return GradientFlow(self.lr / (1 - self.mu))
 
-    def transformation(self, alpha: float, at: Rates | None = None) -> Any:
+    def transformation(self, alpha: float | Float[Array, ""], at: Rates | None = None) -> Any:
         """`optax.sgd` with momentum."""
         import optax
 

@@ -63,7 +63,7 @@ class Measured(Law):
         """The reference."""
         return GradientFlow(self.lr)
 
-    def transformation(self, alpha: float, at: Rates | None = None) -> Any:  # noqa: ARG002 - it has its own rates
+    def transformation(self, alpha: float | Float[Array, ""], at: Rates | None = None) -> Any:  # noqa: ARG002 - it has its own rates
         """As it was given."""
         return self.given
 

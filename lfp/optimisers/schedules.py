@@ -80,7 +80,7 @@ class Scheduled(Composed):
         """The limit of the law at a constant rate, for the largest rate of the schedule."""
         return self.law.largest_stable_lr_under(decay, largest_rate)
 
-    def transformation(self, alpha: float, at: Rates | None = None) -> Any:
+    def transformation(self, alpha: float | Float[Array, ""], at: Rates | None = None) -> Any:
         """That of the law, with an optax schedule."""
         return self.law.transformation(alpha, self.at if at is None else at)
 

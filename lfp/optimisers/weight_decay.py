@@ -71,7 +71,7 @@ class WeightDecay(Composed):
         """That of the law under the sum."""
         return self.law.largest_stable_lr_under(float(self.decay) + decay, largest_rate)
 
-    def transformation(self, alpha: float, at: Rates | None = None) -> Any:
+    def transformation(self, alpha: float | Float[Array, ""], at: Rates | None = None) -> Any:
         """`optax.add_decayed_weights`; a `direction` holds the decay already."""
         import optax
 

@@ -12,5 +12,6 @@ from lfp.prediction.separate import Separate as Separate
 from lfp.prediction.moving import Moving as Moving
 from lfp.prediction.reference import Reference as Reference
 from lfp.prediction.fluctuations import network_spectrum as network_spectrum
+from lfp.prediction.particles import mean_field as mean_field
 
 _guard(globals())

@@ -1,7 +1,7 @@
 """Train real networks with optax: seeds as one ensemble, a compiled loop between snapshots."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -151,6 +151,28 @@ def train(
     return Run(Trajectory(steps[: len(values)], curves, points, meta), start, _added(start, moved), interrupted)
 
 
+def walk(
+    network: Network, law: Law, start: Params, data: tuple[Array, Array, Array], stops: Sequence[int]
+) -> Iterator[tuple[int, Params]]:
+    """(step, displacement) at these steps of the training of given networks: no files, no clock, JAX may trace it.
+
+    Args:
+        network: what is trained.
+        law: the optimiser, one that takes all the data.
+        start: parameters at the start, stacked over the networks, in the precision of the training.
+        data: points, targets for f - f_0 and weights.
+        stops: increasing from 0.
+    """
+    x, y, p = data
+    target = y[None] + _evaluate(network, start, x)
+    rule = jax.tree.map(lambda leaf: jnp.asarray(leaf, x.dtype), law)
+    moved, state = _begin(rule, network.alpha, start)
+    yield 0, moved
+    for done, to in pairwise(stops):
+        moved, state = _advance(network, rule, start, moved, state, x, target, p, np.asarray(to - done))
+        yield to, moved
+
+
 def _points(name: str, values: Any, dim: int) -> Float[np.ndarray, "m d"]:
     """Points at which to look."""
     points = np.asarray(_checks.real(name, values))
@@ -197,7 +219,7 @@ def _evaluate_at(network: Network, start: Params, moved: Params, x: Float[Array,
 
 
 @eqx.filter_jit
-def _begin(law: Law, alpha: float, start: Params) -> tuple[Params, Any]:
+def _begin(law: Law, alpha: float | Float[Array, ""], start: Params) -> tuple[Params, Any]:
     """Nothing moved, and the state of the optimiser, for every seed."""
     moved = jax.tree.map(jnp.zeros_like, start)
     return moved, jax.vmap(law.transformation(alpha).init)(moved)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp import domains, kernels, measure, networks, numerics, spectra, training
+from lfp import domains, kernels, measure, networks, numerics, prediction, spectra, training
 from tests.fuzz import slips
 from tests.fuzz.slips import Slips
 
@@ -444,6 +444,19 @@ CALLS = {
             "seed": _whole(0),
         },
         lambda p: p.theory.values,
+    ),
+    "prediction.mean_field": Call(
+        prediction.mean_field,
+        {"network": NETWORK, "problem": PROBLEM, "law": LAW, "steps": STEPS, "particles": 8, "scrambles": 2, "seed": 1},
+        {
+            "network": _network,
+            "problem": _problem,
+            "law": _law,
+            "steps": slips.looks,
+            "particles": _whole(2),
+            "scrambles": _whole(1),
+            "seed": _whole(0),
+        },
     ),
     "train": Call(
         lfp.train,
