@@ -26,7 +26,7 @@ _DEPTHS = Within(1, 1000)
 Depth = Annotated[int, _DEPTHS]
 Scale = Annotated[float, Within(1e-15, 1e15)]
 """Of weights and targets: their squares and fourth powers are numbers in single precision too."""
-Theory = Literal["ntk", "lfp", "empirical", "separate", "moving", "flow", "reference"]
+Theory = Literal["ntk", "lfp", "empirical", "separate", "moving", "meanfield", "flow", "reference"]
 
 LARGEST_WHOLE, MOST_NUMBERS = 10**6, 10**4
 """Of numbers between commas: the largest whole one, and how many there may be."""
@@ -166,8 +166,8 @@ class Overlay(Reading):
     """seed of the ensemble, and of --subsample: a sweep over it draws other rows"""
     theory: Theory = "ntk"
     """infinite width, the LFP operator, the kernel of each network at initialisation, the same with every output alone,
-    the same as it moves (first order), infinite width in continuous time; reference is for optimisers without law, in
-    Python"""
+    the same as it moves (first order), infinite width of two layers that learn features, infinite width in continuous
+    time; reference is for optimisers without law, in Python"""
     x64: bool = False
     """train in float64; the theory always is"""
     allow_divergence: bool = False

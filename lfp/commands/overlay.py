@@ -339,7 +339,8 @@ def draw(folder: Path, prediction: Prediction, training: Trajectory, report: Rep
     data, probe = prediction.problem, prediction.probe
     theory, measured = (probe(one, data) for one in (prediction.theory, training))
     band = None if prediction.band is None else probe(prediction.band, data)
-    looks = np.unique(np.linspace(len(training.steps) / 3, len(training.steps) - 1, 4).astype(int))
+    shared = min(len(training.steps), len(prediction.theory.steps))
+    looks = np.unique(np.linspace(shared / 3, shared - 1, 4).astype(int))
     with plots.style():
         fig, axes = plots.figure()
         plots.plot_modes(axes, theory, measured, band, full=_largest(prediction, plots.MOST_MODES))

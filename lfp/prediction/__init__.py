@@ -10,6 +10,7 @@ from lfp.prediction.empirical import Empirical as Empirical
 from lfp.prediction.flow import Flow as Flow
 from lfp.prediction.separate import Separate as Separate
 from lfp.prediction.moving import Moving as Moving
+from lfp.prediction.meanfield import MeanField as MeanField
 from lfp.prediction.reference import Reference as Reference
 from lfp.prediction.fluctuations import network_spectrum as network_spectrum
 from lfp.prediction.particles import mean_field as mean_field

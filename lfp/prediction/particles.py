@@ -163,8 +163,8 @@ def _sobol(columns: int, count: int, stream: np.random.SeedSequence) -> Float[np
     from scipy.stats import qmc
 
     bits = 30
-    random = {"seed": np.random.default_rng(stream)}  # scipy calls it rng from 1.15 on, and takes both
-    points = qmc.Sobol(columns, bits=bits, **random).random(count)
+    random = np.random.default_rng(stream)
+    points = qmc.Sobol(columns, bits=bits, seed=random).random(count)  # type: ignore[call-arg]  # rng from scipy 1.15 on
     return points + 0.5**bits / 2
 
 

@@ -22,10 +22,10 @@ from lfp.networks.network import Network, inertia
 from lfp.optimisers.descent import GradientDescent
 from lfp.optimisers.law import Law
 from lfp.optimisers.recognised import Transformation
-from lfp.prediction.fluctuations import LARGEST_BAND, band_of, strays_on_some
+from lfp.prediction.fluctuations import LARGEST_BAND, strays_on_some
 from lfp.prediction.forecast import HOLDS_BELOW, Forecast, forecast, forecast_of_networks
 from lfp.prediction.rounding import rounding
-from lfp.prediction.theory import THEORIES, Ground, Theory, beside, refuse, theory_of
+from lfp.prediction.theory import Ground, Theory, beside, pairs, refuse, theory_of
 from lfp.spectra.on_points import Spectrum
 from lfp.spectra.ranks import RankProbe
 from lfp.training.plan import Plan, as_law, refuse_swapped
@@ -74,6 +74,16 @@ class Prediction(eqx.Module):
         return self.plan.law
 
     @property
+    def doubt(self) -> str | None:
+        """Why the theory claims nothing, or nothing more from some step on; None where it does. No forecast then."""
+        meta = self.theory.meta
+        if meta.get("unstable_from") is not None:
+            return f"unstable from step {meta['unstable_from']} on, where lr L of the moving kernel reaches the limit"
+        if meta.get("reached") is False:
+            return f"known to a standard error of {meta['standard_error']:.2g} only, by {meta['particles']} pairs"
+        return None
+
+    @property
     def theory(self) -> Trajectory:
         """The curves that are laid over the training."""
         return self.curves[self.name]
@@ -81,16 +91,15 @@ class Prediction(eqx.Module):
     def layers(self, training: Trajectory) -> dict[str, Float[np.ndarray, " k"]]:
         """The layers of the error that can be told apart, sup over steps for every mode: differences of neighbours."""
         curves = {**self.curves, "training": training}
-        pairs = [(theory.name, *theory.layer) for theory in THEORIES.values() if theory.layer is not None]
         return {
             layer: sup_distance(curves[name], curves[other], self.problem, self.probe)
-            for name, layer, other in pairs
+            for name, layer, other in pairs()
             if name in curves and other in curves
         }
 
     def to_xarray(self) -> Any:
         """Labelled arrays: f(run, step, point), remaining(step, mode, part), spread(step, mode), laziness(step)."""
-        data = self.theory.to_xarray()
+        data, looks = self.theory.to_xarray(), len(self.theory.steps)
         curves = self.probe(self.theory, self.problem)
         data = data.assign_coords(mode=curves.modes)
         if isinstance(self.problem, Problem):
@@ -103,7 +112,7 @@ class Prediction(eqx.Module):
         if self.band is not None:
             data["spread"] = (("step", "mode"), self.probe(self.band, self.problem).spread())
         if self.laziness is not None:
-            data["laziness"] = ("step", self.laziness)
+            data["laziness"] = ("step", self.laziness[:looks])
         if self.probe.modal:
             data = data.assign_coords(part=["re", "im"])
             if self.rates is not None:
@@ -136,8 +145,8 @@ def predict(
         steps: steps at which to look, increasing from 0; None takes 80 of 3000, `log_steps(3000, 80)`.
         theory: `ntk` (infinite width), `lfp` (the LFP operator: two-layer networks with widely spread biases),
             `empirical` (the kernel of each network at its initialisation: any network), `separate` (the same, every
-            output alone), or a `Theory`. Others that
-            apply are worked out beside it, for the error budget.
+            output alone), `meanfield` (infinite width at fixed gamma = 1 / (alpha sqrt(m)): two-layer networks that
+            learn features), or a `Theory`. Others that apply are worked out beside it, for the error budget.
         seeds: number of networks that will be trained.
         seed: seed of their initialisation.
         dtype: precision of the training: the kernel at initialisation is taken from the same parameters.
@@ -181,11 +190,11 @@ def predict(
     said = Prediction(plan, chosen.name, curves, rates=probe.rates(problem, ground.reference), probe=probe)
     if not rule.exact:
         return said
-    band = band_of(plan, ground.infinite) if not chosen.of_networks and "ntk" in curves else None
+    band = chosen.band(plan, ground, curves)
     lessons = ground.lessons if chosen.of_networks else plan.lessons_of_others()
     lazy = np.mean([laziness(network, one, rule, plan.steps, ground.reference) for one in lessons], axis=0)
     # the forecast is calibrated on modes, and where nothing moves there is nothing to forecast
-    known = probe.modal and movement(said.theory, problem, probe) >= HOLDS_BELOW
+    known = probe.modal and said.doubt is None and movement(said.theory, problem, probe) >= HOLDS_BELOW
     expected = _expected(said, band, lazy, chosen.of_networks, ground.reference) if known else None
     return Prediction(plan, chosen.name, curves, band, lazy, said.rates, expected, probe)
 
@@ -195,6 +204,10 @@ def _expected(
 ) -> Forecast:
     """The forecast of D_sup, from what is known before training."""
     curves, network, rough = said.curves, said.network, _rough(said, spectrum)
+    if band is not None and "standard_error" in said.theory.meta:
+        # the movement of the kernel is in the theory: what is left is the width, and the theory's own error
+        still = np.zeros((len(lazy), len(said.probe.modes(said.problem))), complex)
+        return forecast(_strays(said, band), still, 0 * lazy, network, said.plan.seeds, rough=rough)
     if "moving" in curves:
         mean = {name: said.probe(curve, said.problem).mean() for name, curve in curves.items()}
         return forecast_of_networks(
@@ -209,6 +222,16 @@ def _expected(
     if said.name != "ntk" and not of_networks and "ntk" in curves:
         gap = said.probe(said.theory, said.problem).mean() - said.probe(curves["ntk"], said.problem).mean()
     return forecast(strays, gap, lazy, network, said.plan.seeds, known=of_networks, rough=rough)
+
+
+def _strays(said: Prediction, band: Trajectory) -> Complex[np.ndarray, "run t k"]:
+    """How the mean over the networks may stray, as `forecast` draws it: networks, and the theory's own runs."""
+    groups = [(said.probe(band, said.problem).remaining, said.plan.seeds)]
+    own = said.probe(said.theory, said.problem).remaining
+    groups.append((own, len(own)))
+    total = sum(len(strays) for strays, _ in groups) - 1
+    scale = [np.sqrt(total * said.plan.seeds / ((len(strays) - 1) * runs)) for strays, runs in groups]
+    return np.concatenate([c * (s - s.mean(axis=0)[None]) for (s, _), c in zip(groups, scale, strict=True)])
 
 
 def _strays_on_some(said: Prediction) -> Complex[np.ndarray, "run t k"] | None:

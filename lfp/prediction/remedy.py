@@ -49,6 +49,8 @@ def remedies_of_units(said: Prediction) -> dict[str, float]:
 def _tried(said: Prediction, changes: dict[str, dict[str, Any]]) -> dict[str, float]:
     """The expected D_sup under each of the changes."""
     plan, found = said.plan, {}
+    if "standard_error" in said.theory.meta:  # each would step particles anew
+        return found
     for name, change in changes.items():
         same = {"network": plan.network, "problem": said.problem, "law": plan.law, "dtype": plan.dtype}
         ensemble = {"theory": said.name, "seeds": plan.seeds, "seed": plan.seed, "center": plan.center}

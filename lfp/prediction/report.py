@@ -60,6 +60,7 @@ class Report(eqx.Module):
         verdict: `holds` or `fails`, from the measurement; None about other networks than those of the forecast, and
             where nothing was learnt.
         reason: one sentence.
+        doubt: why the theory claims nothing, or nothing more from some step on; None where it does.
     """
 
     modes: list[dict[str, Any]]
@@ -67,10 +68,13 @@ class Report(eqx.Module):
     laziness: float | None
     verdict: str | None
     reason: str
+    doubt: str | None = None
 
     @property
     def forecast(self) -> str | None:
-        """The verdict as it was forecast; None without laziness."""
+        """The verdict as it was forecast; `unknown` where the theory claims nothing, None without laziness."""
+        if self.doubt is not None:
+            return "unknown"
         return None if self.expected is None else self.expected.verdict
 
     @property
@@ -129,7 +133,7 @@ def compare(prediction: Prediction, training: Run | Trajectory, *, remedies: boo
     columns = {"d_sup": sup_distance(prediction.theory, training, problem, probe), **prediction.layers(training)}
     if prediction.band is not None:
         spread = probe(prediction.band, problem).spread().max(axis=0)
-        columns["standard_error"] = spread / np.sqrt(len(training.values))
+        columns["standard_error"] = np.hypot(spread / np.sqrt(len(training.values)), _own_error(prediction))
     expected = None if others else prediction.forecast
     lazy = None if prediction.laziness is None else float(prediction.laziness[-1])
     if max(movement(one, problem, probe) for one in (prediction.theory, training)) < HOLDS_BELOW:
@@ -140,6 +144,9 @@ def compare(prediction: Prediction, training: Run | Trajectory, *, remedies: boo
         reason += "; no forecast, which is calibrated on modes, of parts"
     if verdict and remedies and expected is not None and expected.verdict == "fails":
         reason += f": {advice(prediction)}"
+    doubt = prediction.doubt
+    if doubt is not None:
+        reason += f"; the theory is {doubt}"
     if others:
         verdict, reason = None, f"{reason}, of {others}: the prediction speaks about others (train(prediction))"
     if prediction.law.measured:
@@ -147,7 +154,15 @@ def compare(prediction: Prediction, training: Run | Trajectory, *, remedies: boo
     elif not prediction.law.exact:
         name = type(prediction.law.base).__name__
         reason += f"; {name} has no linear law: predicted by the estimate of a frozen preconditioner"
-    return Report(_rows(prediction, training, columns, expected), expected, lazy, verdict, reason)
+    return Report(_rows(prediction, training, columns, expected), expected, lazy, verdict, reason, doubt)
+
+
+def _own_error(prediction: Prediction) -> Float[np.ndarray, " k"] | float:
+    """The standard error of a theory that is a mean of runs of its own; 0 of others."""
+    if "standard_error" not in prediction.theory.meta:
+        return 0.0
+    curves = prediction.probe(prediction.theory, prediction.problem)
+    return curves.spread().max(axis=0) / np.sqrt(len(curves.remaining))
 
 
 def _rows(

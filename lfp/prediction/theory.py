@@ -19,7 +19,7 @@ from lfp.measure.trajectory import Trajectory
 from lfp.networks.joined import joined
 from lfp.networks.network import Network, Params, kernel
 from lfp.optimisers.law import Law
-from lfp.prediction.fluctuations import network_spectrum
+from lfp.prediction.fluctuations import band_of, network_spectrum
 from lfp.prediction.noise import frozen_spectrum
 from lfp.spectra.on_points import GramSpectrum, Spectrum, refuse_dense
 from lfp.spectra.spectrum import spectrum
@@ -123,6 +123,8 @@ class Theory(eqx.Module):
     name: ClassVar[str]
     layer: ClassVar[tuple[str, str] | None] = None
     """(layer of the error budget, theory or `training` that it is compared with)."""
+    aside: ClassVar[tuple[str, str] | None] = None
+    """Another layer of the budget, and the theory that it is compared with: off the way to training."""
     most_points: ClassVar[float] = np.inf
     """Values up to which it is worked out beside another theory, for the budget: a point has as many as outputs."""
     most_joint: ClassVar[float] = 0
@@ -151,6 +153,16 @@ class Theory(eqx.Module):
         Raises:
             InputError: a kernel that has no spectrum.
         """
+
+    def band(self, plan: Plan, ground: Ground, curves: dict[str, Trajectory]) -> Trajectory | None:
+        """Sample trajectories for networks of this width; None where it costs too much, or nothing is drawn.
+
+        Args:
+            plan: the training.
+            ground: what theories share.
+            curves: of this theory and of those beside it.
+        """
+        return band_of(plan, ground.infinite) if not self.of_networks and "ntk" in curves else None
 
 
 def no_linear_law(law: Law | None) -> str | None:
@@ -188,7 +200,13 @@ def refuse(theory: Theory, network: Network, law: Law | None, points: int) -> No
 
 def layers() -> tuple[str, ...]:
     """The layers of the error budget, those of all theories."""
-    return tuple(theory.layer[0] for theory in THEORIES.values() if theory.layer is not None)
+    return tuple(layer for _, layer, _ in pairs())
+
+
+def pairs() -> list[tuple[str, str, str]]:
+    """(theory, layer, the other theory or `training`) of every layer."""
+    each = [(kind.name, layer) for kind in THEORIES.values() for layer in (kind.layer, kind.aside)]
+    return [(name, *layer) for name, layer in each if layer is not None]
 
 
 def way(theory: str) -> tuple[str, ...]:

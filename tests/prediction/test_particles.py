@@ -217,7 +217,7 @@ LAW = lfp.GradientDescent(0.1)
     ("call", "words"),
     [
         (lambda: mean_field(lfp.MLP(8), PROBLEM, LAW, STEPS), "network=MLP"),
-        (lambda: mean_field(lfp.TwoLayer(8, outputs=2), PROBLEM, LAW, STEPS), "allowed: TwoLayer of one output"),
+        (lambda: mean_field(lfp.TwoLayer(8, outputs=2), PROBLEM, LAW, STEPS), "network has 2 outputs"),
         (lambda: mean_field(TANH, PROBLEM, lfp.MiniBatch(0.1, 2, 16, 1.0), STEPS), "law=MiniBatch, whose noise every"),
         (lambda: mean_field(TANH, PROBLEM, lfp.GaussNewton(0.1), STEPS), "law=GaussNewton; allowed"),
         (lambda: mean_field(TANH, PROBLEM, LAW, STEPS, gamma=0.0), "gamma=0.0 must be a finite number > 0"),

@@ -96,6 +96,12 @@ def test_two_layers_without_pairs_start_anywhere():
     assert np.abs(paired.values[:, 0]).max() < 1e-12
 
 
+def test_the_mean_field_has_no_start_of_its_own():
+    """At fixed gamma f_0 of independent neurons is of order 1 / (gamma sqrt(m)): refused, but with pairs it is 0."""
+    with pytest.raises(lfp.InputError, match="center=False with theory='meanfield'"):
+        lfp.predict(lfp.TwoLayer(64, asi=False), DATA, None, LOOKS, theory="meanfield", center=False)
+
+
 def test_batches_see_the_start_too():
     """Noise of batches is that of what is left to learn: with f_0 far above the target it is far larger."""
     network = lfp.TwoLayer(512, "tanh", asi=False, alpha=30.0)

@@ -19,9 +19,11 @@ LOOKS = lfp.log_steps(100, 12)
 
 
 def test_order_is_that_of_the_layers():
-    assert list(THEORIES) == ["lfp", "ntk", "empirical", "flow", "separate", "moving", "reference"]
+    assert list(THEORIES) == ["lfp", "ntk", "empirical", "flow", "separate", "moving", "meanfield", "reference"]
     steps = ("lfp_vs_ntk", "ntk_vs_empirical", "empirical_vs_training")
-    assert layers() == (*steps, "flow_vs_steps", "separate_vs_empirical")
+    aside = ("flow_vs_steps", "separate_vs_empirical")
+    assert layers() == (*steps, *aside, "meanfield_vs_training", "ntk_vs_meanfield")
+    assert way("meanfield") == ("meanfield_vs_training",)
     assert [way(name) for name in ("lfp", "flow", "moving")] == [steps, ("flow_vs_steps", *steps[1:]), ()]
     assert way("separate") == ("separate_vs_empirical", steps[2])
 
