@@ -310,7 +310,7 @@ def curves(prediction: Prediction, training: Trajectory, units: Units) -> Any:
 def warn(prediction: Prediction, say: Callable[[str], None]) -> None:
     """Before the training: a forecast that fails for the units of the targets, and the option that mends it."""
     expected = prediction.forecast
-    if expected is None or expected.verdict == "holds":
+    if expected is None or expected.verdict != "fails":
         return
     said = float(expected.largest[1])
     mended = {option: value for option, value in remedies_of_units(prediction).items() if value < said / 2}

@@ -70,6 +70,19 @@ def band_of(plan: Plan, infinite: Spectrum) -> Trajectory | None:
     return replace(band, values=band.values + noise[: len(band.values)])
 
 
+def some_of(plan: Plan) -> tuple[Int[np.ndarray, " s"], Points]:
+    """`SOME` values that stand for all of a plan's: their places, and the data there; all where there are fewer."""
+    problem, count = plan.problem, len(plan.problem.x)
+    if count <= SOME:
+        return np.arange(count), Points(problem.x, problem.y, problem.weights)
+    outputs = problem.outputs if isinstance(problem, Joint) else 1
+    drawn = np.random.default_rng(0).choice(count // outputs, max(SOME // outputs, 2), replace=False)
+    rows = (np.sort(drawn)[:, None] * outputs + np.arange(outputs)).ravel()
+    share = np.asarray(problem.weights)[rows]
+    share = share * (np.asarray(problem.weights).sum() / share.sum())
+    return rows, Points(problem.x[rows], np.asarray(problem.y)[rows], share)
+
+
 def strays_on_some(plan: Plan, matrix: Complex[np.ndarray, "k n"]) -> Complex[np.ndarray, "run t k"] | None:
     """How single networks stray in the coefficients of a probe, from `SOME` values of more than `LARGEST_BAND`.
 
@@ -83,13 +96,9 @@ def strays_on_some(plan: Plan, matrix: Complex[np.ndarray, "k n"]) -> Complex[np
     Returns:
         Deviations from their mean; None where the step is unstable for a sample.
     """
-    problem, count = plan.problem, len(plan.problem.x)
-    outputs = problem.outputs if isinstance(problem, Joint) else 1
-    drawn = np.random.default_rng(0).choice(count // outputs, max(SOME // outputs, 2), replace=False)
-    rows = (np.sort(drawn)[:, None] * outputs + np.arange(outputs)).ravel()
-    share = np.asarray(problem.weights)[rows]
-    share = share * (np.asarray(problem.weights).sum() / share.sum())
-    some = Points(problem.x[rows], np.asarray(problem.y)[rows], share)
+    problem = plan.problem
+    rows, some = some_of(plan)
+    share = some.weights
     key = jax.random.fold_in(jax.random.key(plan.seed), np.uint32(2**31 - 1))
     with contextlib.suppress(Unstable):
         K = kernel(plan.network)

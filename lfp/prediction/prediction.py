@@ -22,13 +22,14 @@ from lfp.networks.network import Network, inertia
 from lfp.optimisers.descent import GradientDescent
 from lfp.optimisers.law import Law
 from lfp.optimisers.recognised import Transformation
-from lfp.prediction.fluctuations import LARGEST_BAND, strays_on_some
-from lfp.prediction.forecast import HOLDS_BELOW, Forecast, forecast, forecast_of_networks
+from lfp.prediction.bend import bend
+from lfp.prediction.fluctuations import LARGEST_BAND, network_spectrum, some_of, strays_on_some
+from lfp.prediction.forecast import HOLDS_BELOW, Forecast, calibrated_on, forecast, forecast_of_networks
 from lfp.prediction.rounding import rounding
 from lfp.prediction.theory import Ground, Theory, beside, pairs, refuse, theory_of
 from lfp.spectra.on_points import Spectrum
 from lfp.spectra.ranks import RankProbe
-from lfp.training.plan import Plan, as_law, refuse_swapped
+from lfp.training.plan import Plan, as_law, less, refuse_swapped
 
 
 class Prediction(eqx.Module):
@@ -196,6 +197,8 @@ def predict(
     # the forecast is calibrated on modes, and where nothing moves there is nothing to forecast
     known = probe.modal and said.doubt is None and movement(said.theory, problem, probe) >= HOLDS_BELOW
     expected = _expected(said, band, lazy, chosen.of_networks, ground.reference) if known else None
+    if expected is not None and expected.verdict == "holds" and not calibrated_on(network):
+        expected = replace(expected, bent=_bent(said, ground))
     return Prediction(plan, chosen.name, curves, band, lazy, said.rates, expected, probe)
 
 
@@ -222,6 +225,25 @@ def _expected(
     if said.name != "ntk" and not of_networks and "ntk" in curves:
         gap = said.probe(said.theory, said.problem).mean() - said.probe(curves["ntk"], said.problem).mean()
     return forecast(strays, gap, lazy, network, said.plan.seeds, known=of_networks, rough=rough)
+
+
+def _bent(said: Prediction, ground: Ground) -> float:
+    """How far the first network bends on the way of its own linear theory, at `SOME` points at most; 0 if unknown."""
+    plan, probe = said.plan, said.probe
+    if not plan.law.descends or not isinstance(probe, Projection | ModeProbe):
+        return 0.0
+    matrix, y = probe.matrix(plan.problem), np.asarray(plan.problem.y)  # type: ignore[arg-type]
+    if matrix.ndim > 2:
+        return 0.0
+    rows, some = some_of(plan)
+    start = ground.starts[0]
+    if not plan.center:
+        some = less(some, ground.offsets[0][rows])
+    rates = network_spectrum(plan.network, some, start)
+    found = bend(plan.network, some, plan.law, plan.steps, start, rates)
+    along = found @ (matrix[:, rows] * (some.weights / plan.problem.weights[rows])).T
+    target, rms = np.abs(matrix @ y), np.sqrt(plan.problem.weights @ y**2)
+    return float((np.abs(along) / np.where(target > ABSENT * rms, target, rms)).max())
 
 
 def _strays(said: Prediction, band: Trajectory) -> Complex[np.ndarray, "run t k"]:
