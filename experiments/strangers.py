@@ -1,8 +1,8 @@
 """Is the forecast right about networks of others? Random ones, as `Custom`, predicted and trained.
 
 `python experiments/strangers.py run --seed 1 --count 40 --out runs` predicts and trains, one file a configuration; what
-is there is skipped. `check --folder runs` says how often the forecast was right, beside the forecast without bending and
-beside guessing the majority. Nothing is fitted here.
+is there is skipped. `check --folder runs` says how often the forecast was right, beside the forecast without bending
+and beside guessing the majority. Nothing is fitted here.
 """
 
 import json
