@@ -138,12 +138,17 @@ def _solver(ridge: float, law: Any, steps: Any) -> Solve:
     from scipy import linalg
 
     def at_once(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
+        full, rounding = gram + ridge * np.eye(len(gram)), len(gram) * np.finfo(float).eps
         try:
-            return linalg.solve(gram + ridge * np.eye(len(gram)), y, assume_a="pos")[:, None]
-        except linalg.LinAlgError:  # singular to rounding
-            values, vectors = linalg.eigh(gram)
-            some = values > len(gram) * np.finfo(float).eps * values[-1]
-            return ((vectors[:, some] / (values[some] + ridge)) @ (vectors[:, some].T @ y))[:, None]
+            factor, lower = linalg.cho_factor(full)
+            pivots = np.diagonal(factor) ** 2
+            if pivots.min() > rounding * pivots.max():
+                return linalg.cho_solve((factor, lower), y)[:, None]
+        except linalg.LinAlgError:
+            pass
+        values, vectors = linalg.eigh(full)  # repeated points, or a kernel that is singular to rounding: least norm
+        some = values > rounding * values[-1]
+        return ((vectors[:, some] / values[some]) @ (vectors[:, some].T @ y))[:, None]
 
     def in_time(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
         n = len(gram)
