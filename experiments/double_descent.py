@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import lfp
-from lfp.figures import plots
+from lfp.figures import plots, ticks
 from lfp.harness import experiment
 from lfp.harness.experiment import Settings, Stage
 from lfp.harness.gate import Gate
@@ -88,5 +88,6 @@ def plot(data: Any, c: Config) -> Any:
         ax.plot([], [], "o", color=colour, label=label)
     ax.axvline(c.dim + 1, color="0.8", lw=0.8)
     ax.set(xscale="log", yscale="log", xlabel="samples", ylabel="test error, with noise")
+    ticks.log(ax.yaxis)
     ax.legend(fontsize=8)
     return fig
