@@ -138,7 +138,7 @@ def _solver(ridge: float, law: Any, steps: Any) -> Solve:
     from scipy import linalg
 
     def at_once(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
-        full, rounding = gram + ridge * np.eye(len(gram)), len(gram) * np.finfo(float).eps
+        full, rounding = gram + ridge * np.eye(len(gram)), len(gram) * float(np.finfo(gram.dtype).eps)
         try:
             factor, lower = linalg.cho_factor(full)
             pivots = np.diagonal(factor) ** 2
@@ -152,8 +152,8 @@ def _solver(ridge: float, law: Any, steps: Any) -> Solve:
 
     def in_time(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
         n = len(gram)
-        values, vectors = linalg.eigh(gram / n)
-        values = np.maximum(values, n * np.finfo(float).eps * values[-1])
+        values, vectors = linalg.eigh(gram.astype(float) / n)
+        values = np.maximum(values, n * float(np.finfo(gram.dtype).eps) * values[-1])
         decayed = WeightDecay(law, ridge / n) if ridge else law
         learned = np.asarray(decayed.learned(jnp.asarray(values), jnp.asarray(steps)))
         return vectors @ (learned / values * (vectors.T @ y) / n).T
