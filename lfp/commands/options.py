@@ -57,7 +57,8 @@ class Reading:
     """the rows of --subsample evenly in the order of the coordinates in place of drawn ones"""
     standardize: bool = False
     """take the mean off and divide by the standard deviation: of the targets in overlay, which fits its domain to the
-    coordinates; of both in solve; of the coordinates in spectrum. Results are in your units"""
+    coordinates; of both in solve and learn; of the coordinates in spectrum. Results are in your units, in learn in
+    standard deviations"""
 
     @property
     def labelled(self) -> bool:

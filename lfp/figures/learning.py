@@ -58,6 +58,7 @@ def _best_ridge(axes: "Axes", rows: list[dict[str, Any]], counts: list[int]) -> 
     axes.plot(counts, best, "o-", ms=4, color="0.3", lw=1)
     if not np.isnan(best).all():
         axes.set(yscale="log")
+        ticks.log(axes.yaxis)
     axes.set(ylabel="best ridge")
     axes.set_title("ridge of the least test error", loc="left", fontsize=9)
 

@@ -74,7 +74,7 @@ def concentration(
         rng = np.random.default_rng([seed, draw])
         x = where.x[rng.permutation(len(where.x))[:n]] if of_points else draw_points(where, n, rng, repeated)
         gram = np.asarray(covariance(jnp.asarray(x), None))
-        rounding = 4 * np.finfo(float).eps * np.trace(gram)
+        rounding = 4 * float(np.finfo(gram.dtype).eps) * np.trace(gram)
         factor = linalg.cholesky(gram + (ridge + rounding) * np.eye(n), lower=True)
         left = 1 / (linalg.solve_triangular(factor, np.eye(n), lower=True) ** 2).sum(axis=0)
         spreads.append(left.var() / left.mean() ** 2)

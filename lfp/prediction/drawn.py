@@ -138,17 +138,22 @@ def _solver(ridge: float, law: Any, steps: Any) -> Solve:
     from scipy import linalg
 
     def at_once(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
+        full, rounding = gram + ridge * np.eye(len(gram)), len(gram) * float(np.finfo(gram.dtype).eps)
         try:
-            return linalg.solve(gram + ridge * np.eye(len(gram)), y, assume_a="pos")[:, None]
-        except linalg.LinAlgError:  # singular to rounding
-            values, vectors = linalg.eigh(gram)
-            some = values > len(gram) * np.finfo(float).eps * values[-1]
-            return ((vectors[:, some] / (values[some] + ridge)) @ (vectors[:, some].T @ y))[:, None]
+            factor, lower = linalg.cho_factor(full)
+            pivots = np.diagonal(factor) ** 2
+            if pivots.min() > rounding * pivots.max():
+                return linalg.cho_solve((factor, lower), y)[:, None]
+        except linalg.LinAlgError:
+            pass
+        values, vectors = linalg.eigh(full)  # repeated points, or a kernel that is singular to rounding: least norm
+        some = values > rounding * values[-1]
+        return ((vectors[:, some] / values[some]) @ (vectors[:, some].T @ y))[:, None]
 
     def in_time(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
         n = len(gram)
-        values, vectors = linalg.eigh(gram / n)
-        values = np.maximum(values, n * np.finfo(float).eps * values[-1])
+        values, vectors = linalg.eigh(gram.astype(float) / n)
+        values = np.maximum(values, n * float(np.finfo(gram.dtype).eps) * values[-1])
         decayed = WeightDecay(law, ridge / n) if ridge else law
         learned = np.asarray(decayed.learned(jnp.asarray(values), jnp.asarray(steps)))
         return vectors @ (learned / values * (vectors.T @ y) / n).T

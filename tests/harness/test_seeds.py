@@ -10,7 +10,7 @@ from lfp.harness.experiment import Settings, experiment, shifted
 
 # draws: numpy's and JAX's sources, what draws networks
 SOURCES = {"default_rng": 0, "key": 0, "PRNGKey": 0, "kernel_at_start": 2}
-SEEDED = ("lfp.train(", "initialise(")
+SEEDED = ("lfp.train(", "initialise(", "lfp.drawn_curve(")
 
 
 def _calls(name):

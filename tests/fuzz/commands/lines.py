@@ -156,7 +156,7 @@ POOLS: dict[str, Sequence[str]] = {
     "--arguments": WORDS,
 }
 FLAGS = ("--json", "--force", "--resume", "--smoke", "--x64", "--allow-divergence")
-FLAGS = (*FLAGS, "--even", "--center", "--standardize", "--classes")
+FLAGS = (*FLAGS, "--even", "--center", "--standardize", "--classes", "--train")
 
 
 def draw(rng: np.random.Generator) -> list[str]:
