@@ -34,7 +34,7 @@ class Config(Settings):
     regret: float = 1.02  # test error at the step that was predicted over the least
 
 
-SMOKE = Config(samples=60, draws=30, seeds=2, limit=0.25, regret=1.05)
+SMOKE = Config(draws=30, seeds=2, limit=0.25)
 
 
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
