@@ -40,20 +40,17 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     power = np.array([0.0, 1.0, 0.0, 0.0])
     theory = lfp.learning_curve(rates, np.pad(power, (0, 9)), c.samples, noise=c.noise)
 
+    def mean(n: int, ridge: float, seed: int) -> float:
+        drawn = lfp.drawn_curve(network, space, n, power, ridge, c.noise, rates=rates, draws=c.draws, seed=seed)
+        return float(drawn.mean.sum()) + c.noise
+
     def work() -> experiment.Arrays:
-        ridges = {"drawn": np.zeros(len(c.samples)), "drawn_best": theory.best_ridge}
-        how: dict[str, Any] = {"rates": rates, "draws": c.draws}
-        found = {
-            name: [
-                [
-                    lfp.drawn_curve(network, space, n, power, float(ridge), c.noise, **how, seed=seed).mean.sum()
-                    for n, ridge in zip(c.samples, those, strict=True)
-                ]
-                for seed in c.each_seed
-            ]
-            for name, those in ridges.items()
+        ridge_of = {"drawn": np.zeros(len(c.samples)), "drawn_best": theory.best_ridge}
+        rows = {
+            name: [[mean(n, float(r), seed) for n, r in zip(c.samples, ridges, strict=True)] for seed in c.each_seed]
+            for name, ridges in ridge_of.items()
         }
-        return {name: (("seed", "samples"), np.array(rows) + c.noise) for name, rows in found.items()}
+        return {name: (("seed", "samples"), np.array(values)) for name, values in rows.items()}
 
     return {
         "samples": (("samples",), np.array(c.samples)),

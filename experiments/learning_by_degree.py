@@ -50,7 +50,8 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
 
     def mean(i: int, n: int, seed: int) -> Any:
         how: dict[str, Any] = {"rates": known[i], "draws": c.draws, "repeated": False}
-        return lfp.drawn_curve(network, spaces[i], n, followed, 0.0, c.noise, **how, seed=seed).mean[0, list(c.degrees)]
+        drawn = lfp.drawn_curve(network, spaces[i], n, followed, 0.0, c.noise, **how, seed=seed)
+        return drawn.mean[0, list(c.degrees)]
 
     def work() -> experiment.Arrays:
         drawn = [[[mean(i, n, seed) for n in c.samples] for i in range(2)] for seed in c.each_seed]

@@ -205,7 +205,7 @@ def _row(task: Task, theory: Any, i: int, drawn: Any, spread: Any) -> dict[str, 
     return {
         "samples": int(theory.samples[i]),
         "good_to_10_percent": spread.good,
-        "spread": spread.spread,
+        "spread": spread.spread if np.isfinite(spread.spread) else None,
         "kappa": float(theory.kappa[i]),
         "theory": float(theory.test[i]),
         "theory_error": float(theory.error[i]),

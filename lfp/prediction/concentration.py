@@ -1,5 +1,6 @@
 """Whether learning curves hold: is the variance that n samples leave at a point the same at every point?"""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,9 @@ from lfp.prediction.learning_curve import counted
 from lfp.prediction.samples import draw_points
 from lfp.spectra.on_points import refuse_dense
 
-LARGEST_SPREAD = 0.05
+LARGEST_SPREAD = 0.1
 """Of the variances, above which learning curves are not said to be good to 10 %."""
+_SINGULAR = 100.0  # roundings of K: variances that are not larger are not known
 _POINTS = 200  # variances that are looked at, at least
 
 
@@ -24,7 +26,7 @@ class Concentration:
     """How far the variances at the samples scatter.
 
     Args:
-        spread: their variance over the square of their mean.
+        spread: their variance over the square of their mean; infinite where K is singular to rounding.
     """
 
     spread: float
@@ -40,9 +42,9 @@ def concentration(
 ) -> Concentration:
     """A rule for learning curves that needs neither labels nor networks: do features look Gaussian to n samples?
 
-    The theory puts one number, n kappa, for the variance that the other samples leave at each of them, plus the ridge:
-    1 / [(K + ridge)^-1]_ii, by leave-one-out. Samples of Gaussian features agree with it up to 1 / n; where the
-    variances scatter by more, as between samples on a line, curves are off by about their spread (docs/learning.md).
+    The theory puts one number, n kappa - ridge, for the variance that the other samples leave at each of them. By
+    leave-one-out it is 1 / [(K + ridge)^-1]_ii - ridge. Samples of Gaussian features agree with it up to 1 / n; where
+    the variances scatter by more, as between samples on a line, the curves are too low (docs/learning.md).
 
     Args:
         network: one with a kernel at infinite width, a kernel, or a function (x1, x2) -> matrix.
@@ -76,6 +78,7 @@ def concentration(
         gram = np.asarray(covariance(jnp.asarray(x), None))
         rounding = 4 * float(np.finfo(gram.dtype).eps) * np.trace(gram)
         factor = linalg.cholesky(gram + (ridge + rounding) * np.eye(n), lower=True)
-        left = 1 / (linalg.solve_triangular(factor, np.eye(n), lower=True) ** 2).sum(axis=0)
-        spreads.append(left.var() / left.mean() ** 2)
+        left = 1 / (linalg.solve_triangular(factor, np.eye(n), lower=True) ** 2).sum(axis=0) - ridge
+        singular = left.min() <= _SINGULAR * rounding
+        spreads.append(math.inf if singular else left.var() / left.mean() ** 2)
     return Concentration(float(np.mean(spreads)))

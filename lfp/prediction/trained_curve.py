@@ -36,8 +36,8 @@ def trained_curve(
 ) -> DrawnCurve:
     """Errors of trained networks on the samples that `drawn_curve` draws with this seed, f_0 taken off.
 
-    On a domain the error of a degree is estimated at M fresh points, without the bias of their finite number:
-    N_k / (M (M - 1)) sum over pairs of e_i e_j P_k(x_i.x_j).
+    On a domain the error of a degree is estimated at M fresh points: along the zonal functions, of which the target is
+    made, by least squares, across them by N_k / (M (M - 1)) sum over pairs of e_i e_j P_k(x_i.x_j), without bias.
 
     Args:
         network: what is trained.
@@ -82,20 +82,24 @@ def trained_curve(
             at, target = where.x[rest], np.asarray(where.y)[rest]
         else:
             at = draw_points(where, points, rng)
-            target = heights @ zonal_parts(where, at, len(heights))
+            parts = zonal_parts(where, at, len(heights))
+            target = heights @ parts
         run = train(network, Points(sample.x, sample.y), decayed, steps, at=at, seeds=seeds, seed=seed + draw)
         error = np.asarray(run.trajectory.values, np.float64) - target
         if isinstance(where, Points):
             found.append((error**2).mean(axis=(0, 2))[:, None])
         else:
-            found.append(_by_degree(where, at, error, len(heights)).mean(axis=0))
+            found.append(_by_degree(where, at, error, parts).mean(axis=0))
     return DrawnCurve(np.stack(found), float(noise))
 
 
-def _by_degree(where: Zonal, at: np.ndarray, error: np.ndarray, degrees: int) -> Float[np.ndarray, "seeds t k"]:
+def _by_degree(where: Zonal, at: np.ndarray, error: np.ndarray, parts: np.ndarray) -> Float[np.ndarray, "seeds t k"]:
+    """Along the zonal functions by least squares, which is exact for the target itself; pairs for the rest."""
     count = len(at)
-    alone = (error**2).sum(axis=2)
-    zonal = zonal_functions(where, at @ at.T, degrees - 1)
-    pairs = [((error @ p) * error).sum(axis=2) - alone for p in zonal]
-    sizes = [float(where.multiplicity(k)) for k in range(degrees)]
-    return np.stack(pairs, axis=2) * sizes / (count * (count - 1))
+    along = np.linalg.lstsq(parts.T, error.reshape(-1, count).T)[0].T.reshape(*error.shape[:2], len(parts))
+    rest = error - along @ parts
+    alone = (rest**2).sum(axis=2)
+    zonal = zonal_functions(where, at @ at.T, len(parts) - 1)
+    pairs = [((rest @ p) * rest).sum(axis=2) - alone for p in zonal]
+    sizes = [float(where.multiplicity(k)) for k in range(len(parts))]
+    return along**2 + np.stack(pairs, axis=2) * sizes / (count * (count - 1))
