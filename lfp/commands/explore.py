@@ -32,12 +32,13 @@ def run(out: Path, *, force: bool = False) -> int:
     """Write the page, and say where it is.
 
     Raises:
-        InputError: a folder, or a file of that name that is no such page, without `force`.
+        InputError: a folder or a device; a file of that name that is no such page, without `force`.
     """
     if out.is_dir():
         msg = f"out={str(out)!r} is a folder; allowed: a file, such as {str(out / 'explore.html')!r}"
         raise _checks.InputError(msg)
-    if out.exists() and not force and SIGN not in _files.read_input("out", out).decode(errors="replace")[:4096]:
+    there = _files.read_input("out", out).decode(errors="replace") if out.exists() else SIGN
+    if SIGN not in there[:4096] and not force:
         msg = f"out={str(out)!r} exists and is no page of lfp explore; allowed: another file, or --force"
         raise _checks.InputError(msg)
     out.parent.mkdir(parents=True, exist_ok=True)

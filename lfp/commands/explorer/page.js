@@ -99,11 +99,16 @@
   // ---- the form -------------------------------------------------------------------------------------------------
 
   const form = $("controls"), inputs = {};
-  const position = (c, v) => (c.doubling ? Math.log2(v) : c.log ? 100 * Math.log(v / c.min) / Math.log(c.max / c.min) : v);
-  const valueAt = (c, at) => {
-    const value = c.doubling ? 2 ** at : c.log ? c.min * (c.max / c.min) ** (at / 100) : at;
-    return c.whole ? Math.round(c.log && !c.doubling ? Number(value.toPrecision(2)) : value) : Number(value.toPrecision(c.log ? 2 : 6));
-  };
+  // The values of a logarithmic slider: powers of two, or round numbers.
+  function ladder(c) {
+    const values = [];
+    if (c.doubling) for (let v = c.min; v <= c.max; v *= 2) values.push(v);
+    else for (let e = Math.floor(Math.log10(c.min)); 10 ** e <= c.max; e++) values.push(...[1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8].map((m) => Number(`${m}e${e}`)));
+    return values.filter((v) => v >= c.min && v <= c.max);
+  }
+  const LADDERS = new Map(Object.entries(CONTROLS).filter(([, c]) => c.log).map(([name, c]) => [name, ladder(c)]));
+  const position = (name, v) => (LADDERS.has(name) ? LADDERS.get(name).reduce((best, rung, i, all) => (Math.abs(Math.log(rung / v)) < Math.abs(Math.log(all[best] / v)) ? i : best), 0) : v);
+  const valueAt = (name, at) => (LADDERS.has(name) ? LADDERS.get(name)[at] : Number(at.toPrecision(6)));
 
   function build() {
     const waves = make("div", { class: "waves" });
@@ -133,9 +138,9 @@
         inputs[name] = select;
         box.append(label, select);
       } else {
-        const ends = c.doubling ? [Math.log2(c.min), Math.log2(c.max), 1] : c.log ? [0, 100, 1] : [c.min, c.max, c.step];
+        const ends = c.log ? [0, LADDERS.get(name).length - 1, 1] : [c.min, c.max, c.step];
         const input = make("input", { id: name, type: "range", min: ends[0], max: ends[1], step: ends[2] });
-        input.addEventListener("input", () => change(() => { state.settings[name] = allowed(name, valueAt(c, Number(input.value)))[0]; }));
+        input.addEventListener("input", () => change(() => { state.settings[name] = allowed(name, valueAt(name, Number(input.value)))[0]; }));
         inputs[name] = input;
         box.append(label, make("output", { id: `${name}Value`, for: name }), input, make("span", { class: "hint", id: `${name}Hint` }));
       }
@@ -153,7 +158,7 @@
   function showSettings() {
     const { settings, theory } = state;
     for (const [name, c] of Object.entries(CONTROLS)) {
-      inputs[name].value = c.choices ? settings[name] : position(c, settings[name]);
+      inputs[name].value = c.choices ? settings[name] : position(name, settings[name]);
       if (c.choices) continue;
       $(`${name}Value`).textContent = format(settings[name]);
       inputs[name].setAttribute("aria-valuetext", format(settings[name]));
@@ -178,6 +183,7 @@
     restart = restart || state.playing;
     how();
     stop();
+    showSettings();
     if (due) return;
     due = true;
     requestAnimationFrame(() => {
@@ -397,7 +403,7 @@
     if (!problem.modes.length) return ["", "There is no wave in the target."];
     if (hidden()) return ["Guess", "Order the waves below. The prediction stays hidden until then."];
     if (unstable()) {
-      const where = ended === "diverged" ? `It did, at step ${state.broken}.` : ended ? `It went as far as ${D.toPrecision(2)} from the curves and came back: a network is not linear, and its kernel shrank.` : "Play, and see.";
+      const where = ended === "diverged" ? `It did, at step ${state.broken}.` : ended ? `Training rose to ${format(Number(highest(shown).toPrecision(2)))} times a wave and came back: a network is not linear.` : "Play, and see.";
       return ["No verdict", `Beyond the limit a linear model diverges. ${where}`];
     }
     if (ended === "diverged") return ["fails", `The training diverged at step ${state.broken}; the theory says that it is stable.`];
@@ -559,5 +565,5 @@
   setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
   if (!readAddress()) showScene(1);
   draw();
-  window.explorer = { state, numerics, plots, readRows, address, verdict, distance, frames: () => frames, ready: performance.now() }; // for tests
+  window.explorer = { state, numerics, plots, readRows, address, verdict, distance, highest, frames: () => frames, ready: performance.now() }; // for tests
 })();
