@@ -1,7 +1,7 @@
 // The page: settings in, prediction at once, training on request. Text of users becomes numbers or textContent, never HTML.
 "use strict";
 (() => {
-  const POINTS = 64, LOOKS = 160, WAVES = 8, HOLDS_BELOW = 0.05, MOST_ROWS = 256, root = document.documentElement;
+  const POINTS = 64, LOOKS = 160, WAVES = 8, HOLDS_BELOW = 0.05, MOST_ROWS = 128, root = document.documentElement;
   const $ = (id) => document.getElementById(id), all = (selector) => [...document.querySelectorAll(selector)];
   const make = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
@@ -14,7 +14,7 @@
   const state = {
     settings: null, rows: null, picture: "modes", scene: 1, dark: false,
     problem: null, theory: null, looks: [], // what is predicted
-    workers: [], seen: [], shown: [], step: 0, waiting: 0, playing: false, ended: null, goal: 0, began: 0, // what is trained
+    workers: [], seen: [], shown: [], step: 0, waiting: 0, playing: false, ended: null, began: 0, // what is trained
     guess: null, // the order chosen so far; null without guessing
   };
 
@@ -418,7 +418,7 @@
     const [word, reason] = verdict(), D = distance(), fails = !(D <= HOLDS_BELOW), seen = state.shown.length > 1 && !unstable();
     const name = word === "holds" ? "The prediction holds" : word === "fails" ? "The prediction fails" : word;
     if ($("word").textContent !== name) $("word").textContent = name;
-    $("word").className = word;
+    $("word").className = ["holds", "fails"].includes(word) ? word : "";
     $("distance").textContent = seen ? `D = ${D.toPrecision(2)}, allowed ${HOLDS_BELOW}` : "";
     document.querySelector(".gauge").style.visibility = seen ? "visible" : "hidden";
     $("needle").style.width = `${100 * Math.min(Math.max(Math.log(D / 1e-3) / Math.log(1e3), 0), 1)}%`; // .001 to 1, logarithmic
