@@ -9,7 +9,7 @@ from typing import Any
 from lfp import _checks, _files
 
 PARTS = Path(__file__).with_name("explorer")
-STYLES, SCRIPTS = ("style.css",), ("numerics.js", "worker.js", "plots.js", "page.js")
+STYLES, SCRIPTS = ("style.css",), ("numerics.js", "worker.js", "plots.js", "controls.js", "page.js")
 CONTROLS: dict[str, dict[str, Any]] = json.loads((PARTS / "controls.json").read_text(encoding="utf-8"))
 """The settings of the page: names in its address, labels, what they may be."""
 SIGN = '<meta name="generator" content="lfp explore">'
@@ -19,7 +19,8 @@ def page() -> str:
     """The whole page. Its policy names the scripts and styles that it came with by digest, and forbids any request."""
     text = (PARTS / "page.html").read_text(encoding="utf-8")
     contents = {name: (PARTS / name).read_text(encoding="utf-8") for name in (*STYLES, *SCRIPTS)}
-    contents["page.js"] = f"const CONTROLS = {json.dumps(CONTROLS, ensure_ascii=False)};\n{contents['page.js']}"
+    table = json.dumps(CONTROLS, ensure_ascii=False)
+    contents["controls.js"] = f"const CONTROLS = {table};\n{contents['controls.js']}"
     for name, content in contents.items():
         text = text.replace(f"/* {name} */", content)
     scripts, styles = (" ".join(_digest(contents[name]) for name in names) for names in (SCRIPTS, STYLES))
