@@ -1,4 +1,4 @@
-"""The build of the site lists the public names, turns TeX into MathML, and shows the examples of docstrings as code."""
+"""The build of the site makes the explorer, lists the public names, turns TeX into MathML, shows examples as code."""
 
 import ast
 import html
@@ -8,6 +8,9 @@ from typing import Any
 
 import griffe
 from latex2mathml.converter import convert
+from mkdocs.structure.files import File
+
+from lfp.commands import explore
 
 _MATH = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 # MathML Core, which browsers draw, has neither letters by attribute nor boxes
@@ -26,6 +29,12 @@ WINGS = (
     *("domains", "neurons", "networks", "kernels", "spectra", "optimisers"),
     *("equation", "prediction", "training", "measure", "numerics"),
 )
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """The explorer as it is written by `lfp explore`: explorer.md shows it."""
+    files.append(File.generated(config, "explore.html", content=explore.page()))
+    return files
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

@@ -83,6 +83,12 @@ def test_an_experiment_runs_from_the_wheel(installed, tmp_path):
     assert all(name in listed.stdout for name in claims.experiments())
 
 
+def test_the_page_is_written_from_the_wheel(installed, tmp_path):
+    run = _lfp(installed, "explore", "--out", "page.html", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "lfp explorer" in (tmp_path / "page.html").read_text()
+
+
 def test_experiments_of_a_folder_run_from_the_wheel(installed, tmp_path):
     script = (claims.EXPERIMENTS / "critical_exponent.py").read_text()
     (tmp_path / "mine.py").write_text(script)

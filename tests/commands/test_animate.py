@@ -61,6 +61,7 @@ def test_a_film_has_every_look(kind, folder, capsys):
     if kind == "gif":
         with Image.open(io.BytesIO(content)) as stored:
             assert stored.n_frames == len(STEPS)
+            assert stored.convert("RGB").getpixel((2, 2)) == (255, 255, 255)  # no grey box on a slide
             assert 4 < sum(stored.seek(i) or stored.info["duration"] for i in range(len(STEPS))) / 1000 < 12
     else:
         text = content.decode()

@@ -95,6 +95,33 @@ def test_what_is_no_page_is_not_overwritten(wrong, tmp_path, capsys):
         assert main(["explore", "--out", str(out)]) == 0  # a page of ours makes room
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explore", "--out", "/dev/null", "--force"],
+        ["explore", "--out", "page.html/page.html"],
+        ["explore", "--out", "x" * 300],
+        ["explore", "--jsn"],
+        ["explore", "stray"],
+        ["animate"],
+        ["animate", "missing"],
+        ["animate", "page.html"],
+        ["animate", ".", "--format", "mp5"],
+        ["animate", ".", "--seconds", "nan"],
+        ["animate", "x" * 300],
+    ],
+    ids=" ".join,
+)
+def test_odd_command_lines_are_refused_in_one_line(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "page.html").write_text("mine")
+    assert main(words) == 2
+    *loading, line = capsys.readouterr().err.strip().splitlines()
+    assert all("loading" in one for one in loading)
+    assert line.startswith("lfp: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
 def test_where_there_is_no_browser_its_tests_are_skipped_in_one_line(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(browser.shutil, "which", lambda _: None)

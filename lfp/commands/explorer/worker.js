@@ -1,7 +1,10 @@
 // One network in a thread of its own: told how far to go, it tells what it saw. Runs after numerics.js in a worker.
 "use strict";
 const work = (post, now) => {
-  let training = null, looks = [], seen = 0, ok = true;
+  let training = null,
+    looks = [],
+    seen = 0,
+    ok = true;
   return ({ start, to }) => {
     if (start) {
       const { net, problem, lr, mu, width, seed } = start;
@@ -11,7 +14,8 @@ const work = (post, now) => {
       ok = true;
       to = 0;
     }
-    const functions = [], until = now() + 30; // answers often: the page stays in charge
+    const functions = [],
+      until = now() + 30; // answers often: the page stays in charge
     for (;;) {
       if (ok && training.step === looks[seen]) {
         functions.push(training.f);
