@@ -158,10 +158,10 @@ def build_network(s: Overlay, data: Data) -> Network:
     """The network, in the one scaling or the other, with the outputs of the data."""
     outputs = data.outputs if isinstance(data, Joint) else 1
     if s.scaling == "ntk":
-        return MLP(s.width, s.depth, s.activation, alpha=s.alpha, outputs=outputs, **given(s, NTK))
+        return MLP(s.width, s.depth, s.activation, alpha=s.scale, outputs=outputs, **given(s, NTK))
     make = DISTRIBUTIONS[s.distribution or "gaussian"]
     a, w, b = (make(1.0 if scale is None else scale) for scale in (s.sigma_a, s.sigma_w, s.sigma_b))
-    return TwoLayer(s.width, s.activation, a, w, b, s.alpha, outputs=outputs)
+    return TwoLayer(s.width, s.activation, a, w, b, s.scale, outputs=outputs)
 
 
 def build_probe(s: Overlay, data: Data) -> Probe | None:

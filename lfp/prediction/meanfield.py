@@ -23,7 +23,6 @@ from lfp.prediction.particles import (
     particles_of,
     refusal_of_law,
     refusal_of_network,
-    refuse_memory,
     values,
 )
 from lfp.prediction.theory import Ground, Theory
@@ -88,7 +87,6 @@ class MeanField(Theory):
         assert isinstance(plan.network, TwoLayer)
         pairs = FEWEST
         while True:
-            refuse_memory(pairs, plan.problem.x.shape[1], self.scrambles, plan.dtype)
             limit = Particles.of(plan.network, pairs)
             start = particles_of(limit, plan.problem.x.shape[1], self.scrambles, self.seed, plan.dtype)
             found, unstable = walked(limit, start, plan)
