@@ -73,8 +73,8 @@ def _overlay(c: Config, name: str, gamma: float, key: str) -> experiment.Arrays:
     for s, seed in enumerate(c.each_seed):
         for w, width in enumerate(c.widths):
             network = _plan(c, name, gamma, width).network
-            how = {"seeds": c.networks, "seed": seed}
-            trained = lfp.train(network, plan.problem, plan.law, plan.steps, **how).trajectory
+            data, law, looks = plan.problem, plan.law, plan.steps
+            trained = lfp.train(network, data, law, looks, seeds=c.networks, seed=seed).trajectory
             gaps[s, w] = [
                 sup_distance(one, trained, plan.problem, MODES).max() for one in (limit, _cut(linear, limit), wrong)
             ]
@@ -154,10 +154,11 @@ def plot(data: Any, c: Config) -> Any:
     fig.colorbar(drawn, ax=list(axes[:, 1]), label="D_sup")
     places = {"moved": axes[0, 2], "drift": axes[1, 2], "rates": axes[0, 3]}
     for (name, ax), label in zip(places.items(), ("movement of a neuron", "drift of the kernel", "rate"), strict=True):
-        wanted, measured = (np.atleast_2d(data[f"{name}_{kind}"].values.T) for kind in ("predicted", "measured"))
-        for k, colour in enumerate(plots.mode_colours(len(wanted))):
-            ax.plot(data.steps[1:], measured[k].reshape(len(data.steps), -1).mean(axis=1)[1:], color=colour, lw=2)
-            ax.plot(data.steps[1:], wanted[k][1:], color="black", lw=1, ls=plots.DASHED)
+        measured = data[f"{name}_measured"].values.mean(axis=0).reshape(len(data.steps), -1)
+        wanted = data[f"{name}_predicted"].values.reshape(len(data.steps), -1)
+        for k, colour in enumerate(plots.mode_colours(wanted.shape[1])):
+            ax.plot(data.steps[1:], measured[1:, k], color=colour, lw=2)
+            ax.plot(data.steps[1:], wanted[1:, k], color="black", lw=1, ls=plots.DASHED)
         ax.set(xscale="log", xlabel="step")
         ax.set_title(f"{label}, relu, gamma {c.rich:g}", fontsize=8)
     axes[0, 3].set(yscale="log")
