@@ -36,8 +36,6 @@ DENSE = 512
 """Points up to which the largest rate is that of a matrix."""
 SAMPLES, SAMPLE_PAIRS = 8, 2**9
 """Networks that are drawn for the band, and pairs of neurons of each."""
-STUDENT = 1.5
-"""What multiplies the standard error of so few scrambles: the largest gap of seven modes stays within three."""
 
 
 class MeanField(Theory):
@@ -53,7 +51,7 @@ class MeanField(Theory):
         seed: of the scrambles.
     """
 
-    tolerance: float = 0.01
+    tolerance: float = 0.0065
     most: int = 2**15
     scrambles: int = 4
     seed: int = 0
@@ -148,7 +146,7 @@ def standard_error(found: Trajectory, problem: Problem | Points) -> float:
     else:
         variance = found.values.var(axis=0, ddof=1) @ problem.weights
         spread = float(np.sqrt(variance.max() / (problem.weights @ np.asarray(problem.y) ** 2)))
-    return STUDENT * spread / np.sqrt(len(found.values))
+    return spread / np.sqrt(len(found.values))
 
 
 def largest_rate(

@@ -292,12 +292,12 @@ def _flow(
     yield 0, moved
     for to, span in zip(stops[1:], np.diff(clock), strict=True):
         rest = (jnp.asarray(span, dtype), step, float(law.total_decay), tolerance, shortest)
-        moved, step = _flowed(limit, start, moved, data, *rest)
+        moved, step = flowed(limit, start, moved, data, *rest)
         yield to, moved
 
 
 @eqx.filter_jit
-def _flowed(
+def flowed(
     limit: Particles,
     start: Params,
     moved: Params,
@@ -308,6 +308,8 @@ def _flowed(
     tolerance: float,
     shortest: float,
 ) -> tuple[Params, Float[Array, " run"]]:
+    """Displacement after a span of flow time, and the next step that every scramble would take."""
+
     def field(start: Params, d: Params) -> Params:
         gradient = jax.grad(lambda d: loss(limit, jax.tree.map(jnp.add, start, d), *data))(d)
         return jax.tree.map(lambda g, d: -g / limit.alpha**2 - decay * d, gradient, d)
