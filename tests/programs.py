@@ -15,6 +15,7 @@ from lfp.equation.products import dense, direct
 from lfp.equation.structured import grid_fft, prefix_sums
 from lfp.kernels import blocked
 from lfp.kernels.blocked import TILE
+from lfp.prediction.particles import Particles, flowed, particles_of, values
 from lfp.spectra import gram_spectrum
 from lfp.training import loop
 
@@ -148,6 +149,22 @@ def training_steps(dtype: Any, case: str) -> Program:
             return loop._advance(network, law, start, moved, state, *data, np.asarray(3))[0]
 
     return Program(steps, (x, y, weights))
+
+
+@program("relu", "tanh")
+def particles(dtype: Any, case: str) -> Program:
+    """The flow of the mean field by adaptive steps; those of neurons with a kink are bounded from below."""
+    limit = Particles.of(lfp.TwoLayer(16, case), 8, 0.3)
+    start = particles_of(limit, 3, 2, dtype=dtype)
+    x, step = scattered(20, 3, dtype), np.full(2, 0.1, dtype)
+    data = x, np.sin(x[:, 0]), np.full(20, 1 / 20, dtype)
+
+    def flow(span: jax.Array, step: jax.Array, *data: jax.Array) -> Any:
+        moved = jax.tree.map(jnp.zeros_like, start)
+        moved, _ = flowed(limit, start, moved, data, span, step, 0.0, 1e-3, 0.025 * (case == "relu"))
+        return values(limit, start, moved, data[0])
+
+    return Program(flow, (np.asarray(0.3, dtype), step, *data))
 
 
 @program(*LAWS)

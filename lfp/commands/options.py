@@ -138,6 +138,9 @@ class Overlay(Reading):
     """output scale; larger is lazier, the linear dynamics do not change"""
     keep_f0: bool = False
     """train f itself, as most code does, in place of f - f_0 (not with parametrization paper, whose f_0 is 0)"""
+    gamma: Scale | None = None
+    """how far features are learnt, 1 / (alpha sqrt(width)), in place of alpha: at a fixed gamma theory="meanfield" is
+    the limit of infinite width"""
     optimizer: Literal["gd", "momentum", "nesterov", "sgd", "adam"] = "gd"
     """momentum is heavy ball, sgd takes mini-batches, adam is an estimate: it needs --theory empirical"""
     momentum: Annotated[float, Within(0.0, 1.0)] | None = None
@@ -178,6 +181,11 @@ class Overlay(Reading):
     def scaling(self) -> Literal["paper", "ntk", "standard"]:
         """The parametrization, the default resolved."""
         return self.parametrization or ("paper" if self.depth == 1 else "ntk")
+
+    @property
+    def scale(self) -> float:
+        """alpha, from gamma where that was given."""
+        return self.alpha if self.gamma is None else 1 / (self.gamma * self.width**0.5)
 
     @property
     def followed(self) -> str:
@@ -228,6 +236,9 @@ class Overlay(Reading):
             raise _checks.InputError(msg)
         self.check_reading(self.data)
         self.check_domain()
+        if self.gamma is not None and self.alpha != Overlay.alpha:
+            msg = f"gamma={self.gamma:g} with alpha={self.alpha:g}; allowed: one of the two"
+            raise _checks.InputError(msg)
         if self.modes == "auto" and self.data is None:
             msg = "modes='auto' with no data; allowed: --data, or modes such as 1,2,4 or 1-7"
             raise _checks.InputError(msg)

@@ -173,10 +173,10 @@ def _plain(s: Overlay, outputs: int) -> Network:
     """The network itself."""
     if s.scaling != "paper":
         given_scales = {"outputs": outputs, "parametrization": s.scaling, **given(s, NTK)}
-        return MLP(s.width, s.depth, s.activation, alpha=s.alpha, **given_scales)
+        return MLP(s.width, s.depth, s.activation, alpha=s.scale, **given_scales)
     make = DISTRIBUTIONS[s.distribution or "gaussian"]
     a, w, b = (make(1.0 if scale is None else scale) for scale in (s.sigma_a, s.sigma_w, s.sigma_b))
-    return TwoLayer(s.width, s.activation, a, w, b, s.alpha, outputs=outputs)
+    return TwoLayer(s.width, s.activation, a, w, b, s.scale, outputs=outputs)
 
 
 def build_probe(s: Overlay, data: Data) -> Probe | None:

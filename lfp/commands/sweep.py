@@ -17,12 +17,15 @@ from lfp.commands import overlay
 from lfp.commands.options import Overlay, allowed
 from lfp.figures import plots
 from lfp.figures.budget import averages, draw_budget
+from lfp.measure.trajectory import load
 from lfp.prediction.theory import layers
 from lfp.training.loop import Progress
 
 MEASURED = (*layers(), "d_sup")
 SECONDS_BETWEEN_LOOKS = 1.0
 """At points that other processes work on."""
+MOST_PANELS = 5
+"""Of the picture from lazy to rich."""
 _ATTEMPTS, _BETWEEN_CLEARANCES = 50, 10
 
 
@@ -189,7 +192,25 @@ def _summary(folder: Path, points: list[tuple[dict[str, Any], Overlay]]) -> dict
             plots.plot_layers(list(np.atleast_1d(axes)), rows, names, MEASURED)
             _files.save_figure(fig, folder, "sweep")
         _draw_budget(folder, points, rows)
+        _draw_dial(folder, done)
     return result
+
+
+def _draw_dial(folder: Path, done: list[tuple[dict[str, Any], Path]]) -> None:
+    """From lazy to rich: modes at every gamma, of mean field, linear theory and training; of a sweep of it alone."""
+    shown = [(values["gamma"], place) for values, place in sorted(done, key=_by_gamma) if set(values) == {"gamma"}]
+    panels = [(gamma, load(place / "curves.nc")) for gamma, place in shown]
+    panels = [(gamma, data) for gamma, data in panels if "remaining_linear" in data and "part" in data.dims]
+    if panels:
+        panels = [panels[i] for i in np.unique(np.linspace(0, len(panels) - 1, MOST_PANELS).astype(int))]
+        with plots.style():
+            fig, axes = plots.figure(columns=len(panels), width=1.2 + 2.2 * len(panels), height=3.0)
+            plots.plot_dial(list(np.atleast_1d(axes)), panels)
+            _files.save_figure(fig, folder, "dial")
+
+
+def _by_gamma(point: tuple[dict[str, Any], Path]) -> float:
+    return point[0].get("gamma") or 0.0
 
 
 def _draw_budget(folder: Path, points: list[tuple[dict[str, Any], Overlay]], rows: list[dict[str, Any]]) -> None:

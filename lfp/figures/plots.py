@@ -389,6 +389,35 @@ def plot_layers(
     _beside(axes[-1])
 
 
+def plot_dial(axes: "Sequence[Axes]", panels: Sequence[tuple[float, Any]]) -> None:
+    """What is left of a few modes over the steps, a panel for every gamma: training, mean field and linear theory.
+
+    Args:
+        axes: one a panel.
+        panels: gamma and the stored curves: remaining_training, remaining_theory, remaining_linear.
+    """
+    kinds = (
+        ("remaining_linear", "theory_step", {"color": "0.45", "lw": 1.0, "ls": ":"}, "linear theory"),
+        ("remaining_training", "step", {"lw": 2.0, "alpha": 0.75}, "training, mean"),
+        ("remaining_theory", "theory_step", {"color": "black", "lw": 1.0, "ls": DASHED}, "mean field"),
+    )
+    for ax, (gamma, data) in zip(axes, panels, strict=True):
+        some = np.unique(np.linspace(0, data.sizes["mode"] - 1, 4).astype(int))
+        for colour, k in zip(mode_colours(len(some)), some, strict=True):
+            for name, clock, style, _ in kinds:
+                values = data[name].isel(mode=k)
+                size = np.linalg.norm(values.mean("run") if "run" in values.dims else values, axis=-1)
+                ax.plot(data[clock].values[1:], size[1:], **{"color": colour, **style})
+        ax.set(xscale="log", xlabel="step of the optimiser", ylim=(-0.05, 1.3), xlim=(1, None))
+        ax.set_title(rf"$\gamma$ = {gamma:.2g}", fontsize=9)
+        ticks.log(ax.xaxis)
+        ax.tick_params(labelleft=ax is axes[0])
+    for _, _, style, label in kinds:
+        axes[-1].plot([], [], **{"color": "0.4", **style}, label=label)
+    axes[0].set_ylabel("what is left of the mode")
+    _beside(axes[-1])
+
+
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Colours of things without order, apart for colour-blind eyes too (Okabe and Ito)."""
 

@@ -23,7 +23,6 @@ from lfp.prediction.particles import (
     particles_of,
     refusal_of_law,
     refusal_of_network,
-    refuse_memory,
     values,
 )
 from lfp.prediction.theory import Ground, Theory
@@ -37,8 +36,6 @@ DENSE = 512
 """Points up to which the largest rate is that of a matrix."""
 SAMPLES, SAMPLE_PAIRS = 8, 2**9
 """Networks that are drawn for the band, and pairs of neurons of each."""
-STUDENT = 1.5
-"""What multiplies the standard error of so few scrambles: the largest gap of seven modes stays within three."""
 
 
 class MeanField(Theory):
@@ -54,7 +51,7 @@ class MeanField(Theory):
         seed: of the scrambles.
     """
 
-    tolerance: float = 0.01
+    tolerance: float = 0.0065
     most: int = 2**15
     scrambles: int = 4
     seed: int = 0
@@ -93,7 +90,6 @@ class MeanField(Theory):
             raise _checks.InputError(msg)
         pairs = FEWEST
         while True:
-            refuse_memory(pairs, plan.problem.x.shape[1], self.scrambles, plan.dtype)
             limit = Particles.of(plan.network, pairs)
             start = particles_of(limit, plan.problem.x.shape[1], self.scrambles, self.seed, plan.dtype)
             found, unstable = walked(limit, start, plan)
@@ -155,7 +151,7 @@ def standard_error(found: Trajectory, problem: Problem | Points) -> float:
     else:
         variance = found.values.var(axis=0, ddof=1) @ problem.weights
         spread = float(np.sqrt(variance.max() / (problem.weights @ np.asarray(problem.y) ** 2)))
-    return STUDENT * spread / np.sqrt(len(found.values))
+    return spread / np.sqrt(len(found.values))
 
 
 def largest_rate(

@@ -125,14 +125,15 @@ def particles_of(limit: Particles, dim: int, scrambles: int = 4, seed: int = 0, 
         dtype: of the parameters.
 
     Raises:
-        InputError: more particles than memory, more dimensions than Sobol's points have.
+        InputError: a number of particles that is no power of two, more of them than memory, more dimensions than
+            Sobol's points have.
     """
     pairs, kinds = limit.width // 2, ((limit.a, 1), (limit.w, dim), (limit.b, 1))
     begins, columns = np.cumsum([0, 1, dim]).tolist(), dim + 2  # and one more of each, behind all
     if columns + len(kinds) > MOST_DIMENSIONS:
         msg = f"dim={dim}: Sobol's points have fewer coordinates; allowed: {MOST_DIMENSIONS - 5} at most"
         raise _checks.InputError(msg)
-    refuse_memory(pairs, dim, scrambles, dtype)
+    _refuse_number(pairs, dim, scrambles, dtype)
 
     def one(stream: np.random.SeedSequence) -> Params:
         cube = _sobol(columns + len(kinds), pairs, stream)
@@ -149,8 +150,13 @@ def particles_of(limit: Particles, dim: int, scrambles: int = 4, seed: int = 0, 
     return cast(jax.tree.map(lambda *parts: jnp.stack(parts), *sets), dtype)
 
 
-def refuse_memory(pairs: int, dim: int, scrambles: int, dtype: Any) -> None:
-    """Refuse more particles than a half of the memory of this machine holds."""
+def _refuse_number(pairs: int, dim: int, scrambles: int, dtype: Any) -> None:
+    """Refuse what is no power of two, and more than a half of the memory of this machine holds."""
+    _checks.integer("particles", pairs, 2)
+    _checks.integer("scrambles", scrambles, 1)
+    if pairs & (pairs - 1):
+        msg = f"particles={pairs} is no power of two; allowed: {2 ** int(math.log2(pairs))}"
+        raise _checks.InputError(msg)
     each = _COPIES * scrambles * 2 * (dim + 2) * np.dtype(dtype).itemsize
     most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 // each
     if pairs > most:
@@ -221,11 +227,6 @@ def mean_field(
             raise _checks.InputError(reason)
     if gamma is not None:
         _checks.unless_traced(_checks.positive, "gamma", gamma)
-    _checks.integer("particles", particles, 2)
-    _checks.integer("scrambles", scrambles, 1)
-    if particles & (particles - 1):
-        msg = f"particles={particles} is no power of two; allowed: {2 ** int(math.log2(particles))}"
-        raise _checks.InputError(msg)
     limit = Particles.of(network, particles, gamma)
     start = particles_of(limit, problem.x.shape[1], scrambles, seed, dtype)
     look = jnp.asarray(problem.x if at is None else at, dtype)
@@ -291,12 +292,12 @@ def _flow(
     yield 0, moved
     for to, span in zip(stops[1:], np.diff(clock), strict=True):
         rest = (jnp.asarray(span, dtype), step, float(law.total_decay), tolerance, shortest)
-        moved, step = _flowed(limit, start, moved, data, *rest)
+        moved, step = flowed(limit, start, moved, data, *rest)
         yield to, moved
 
 
 @eqx.filter_jit
-def _flowed(
+def flowed(
     limit: Particles,
     start: Params,
     moved: Params,
@@ -307,6 +308,8 @@ def _flowed(
     tolerance: float,
     shortest: float,
 ) -> tuple[Params, Float[Array, " run"]]:
+    """Displacement after a span of flow time, and the next step that every scramble would take."""
+
     def field(start: Params, d: Params) -> Params:
         gradient = jax.grad(lambda d: loss(limit, jax.tree.map(jnp.add, start, d), *data))(d)
         return jax.tree.map(lambda g, d: -g / limit.alpha**2 - decay * d, gradient, d)

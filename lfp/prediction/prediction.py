@@ -112,6 +112,9 @@ class Prediction(eqx.Module):
         data["remaining"] = (("step", "mode", last), values.mean(axis=0))
         if self.band is not None:
             data["spread"] = (("step", "mode"), self.probe(self.band, self.problem).spread())
+        if self.name == "meanfield" and "ntk" in self.curves:
+            linear = self.probe(self.curves["ntk"], self.problem).labelled()[1]
+            data["remaining_linear"] = (("step", "mode", last), linear.mean(axis=0)[:looks])
         if self.laziness is not None:
             data["laziness"] = ("step", self.laziness[:looks])
         if self.probe.modal:

@@ -217,6 +217,11 @@ def test_subsample_is_only_taken_when_asked(tmp_path, capsys):
         (["--steps", "-5"], "steps=-5"),
         (["--alpha", "0"], "alpha=0"),
         (["--alpha", "nan"], "alpha=nan"),
+        (["--gamma", "0"], "gamma=0"),
+        (["--gamma", "0.1", "--alpha", "2"], "gamma=0.1 with alpha=2; allowed: one of the two"),
+        (["--theory", "meanfield", "--depth", "2"], "theory='meanfield' does not apply: network=MLP"),
+        (["--theory", "meanfield", "--optimizer", "adam"], "law=Adam"),
+        (["--theory", "meanfield", "--optimizer", "sgd", "--batch-size", "4"], "law=MiniBatch, whose noise"),
         (["--lr", "1e3"], "allowed: below"),
         (["--activation", "relo"], "did you mean 'relu'"),
         (["--domain", "sircle"], "did you mean 'circle'"),
@@ -300,6 +305,24 @@ def test_they_run_and_say_what_they_measured(tmp_path, options):
     with xr.open_dataset(out / "curves.nc") as curves:
         first = curves["remaining_training"].sel(part="re")[:, 0].values
     assert (np.abs(first - 1).max() > 0.01) == ("--keep-f0" in options)
+
+
+@pytest.mark.slow
+def test_mean_field_from_command_to_picture(tmp_path):
+    """gamma sets alpha; the layers of the budget are there, and forecast and pictures."""
+    out = tmp_path / "run"
+    assert (
+        main(["overlay", *SMALL, "--theory", "meanfield", "--gamma", "0.05", "--width", "400", "--out", str(out)]) == 0
+    )
+    found = json.loads((out / "result.json").read_text())
+    assert found["budget"]["meanfield_vs_training"] == found["d_sup"]
+    assert found["budget"]["ntk_vs_meanfield"] > 0
+    assert found["forecast"] in ("holds", "fails")
+    assert (out / "overlay.png").exists()
+    same = tmp_path / "same"
+    arguments = ["--theory", "meanfield", "--alpha", "1", "--width", "400", "--out", str(same)]  # 1 / (1 * 20)
+    assert main(["overlay", *SMALL, *arguments]) == 0
+    assert json.loads((same / "result.json").read_text())["d_sup"] == found["d_sup"]
 
 
 @pytest.mark.slow

@@ -36,6 +36,16 @@ def test_every_combination_is_run_once(tmp_path):
     assert sum("there already" in line for line in said) == 1
 
 
+@pytest.mark.slow
+def test_dial_from_lazy_to_rich(tmp_path):
+    """One picture; a point that is unstable is unknown from there on; the linear layer grows with gamma."""
+    base = replace(SMALL, theory="meanfield", width=256, steps=200, snapshots=12, points=16)
+    found = run(base, ["gamma=0.002,0.4"], tmp_path / "s", say=lambda _: None)
+    lazy, rich = found["points"]
+    assert rich["ntk_vs_meanfield"] > 3 * lazy["ntk_vs_meanfield"]
+    assert (tmp_path / "s" / "dial.png").exists()
+
+
 def test_what_another_process_has_is_taken_up_when_it_dies(tmp_path):
     """It is said once, waited for, and run when the other ends without a result."""
     (tmp_path / "width=16").mkdir()

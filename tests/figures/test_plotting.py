@@ -7,6 +7,7 @@ import pytest
 
 from lfp.figures import plots
 from lfp.measure.probes import ModeCurves
+from lfp.measure.trajectory import labelled
 
 
 @pytest.fixture
@@ -49,6 +50,28 @@ def test_nothing_overlaps_the_legend(curves):
     fig.draw_without_rendering()
     for legend in (axes.get_legend(), *axes.artists):
         assert legend.get_window_extent().x0 >= axes.get_window_extent().x1 - 1
+
+
+def test_dial_has_a_panel_for_every_gamma():
+    """Training is the mean of its runs; theories end where they are given an end."""
+    steps, early = np.array([0, 1, 10, 100]), np.array([0, 1, 10])
+    runs = np.zeros((2, 4, 2, 2))
+    runs[0, ..., 0], runs[1, ..., 1] = 1.0, 1.0  # of mean (1 + i) / 2
+    theory = np.full((3, 2, 2), 0.3)
+    data = labelled(
+        {"step": steps, "theory_step": early, "mode": [1, 5]},
+        remaining_training=(("run", "step", "mode", "part"), runs),
+        remaining_theory=(("theory_step", "mode", "part"), theory),
+        remaining_linear=(("theory_step", "mode", "part"), 2 * theory),
+    )
+    _, axes = plots.figure(columns=2)
+    plots.plot_dial(axes, [(0.001, data), (0.1, data)])
+    assert [ax.get_title() for ax in axes] == [r"$\gamma$ = 0.001", r"$\gamma$ = 0.1"]
+    linear, training, mean_field = axes[0].lines[:3]
+    np.testing.assert_allclose(training.get_ydata(), 0.5**0.5)
+    np.testing.assert_allclose(mean_field.get_ydata(), 0.3 * 2**0.5)
+    np.testing.assert_allclose(linear.get_ydata(), 0.6 * 2**0.5)
+    assert (len(training.get_xdata()), len(mean_field.get_xdata())) == (3, 2)
 
 
 def test_heat_map_shares_one_scale(curves):

@@ -458,6 +458,17 @@ CALLS = {
             "seed": _whole(0),
         },
     ),
+    "prediction.features": Call(
+        prediction.features,
+        {"plan": training.Plan(NETWORK, PROBLEM, LAW, STEPS), "particles": 8, "scrambles": 2, "seed": 1},
+        {
+            "plan": slips.instance(training.Plan),
+            "particles": _whole(2),
+            "scrambles": _whole(1),
+            "seed": _whole(0),
+        },
+        lambda f: f.rates,
+    ),
     "train": Call(
         lfp.train,
         {"network": NETWORK, "problem": PROBLEM, "law": LAW, "steps": STEPS, "at": X, "seeds": 2, "seed": 1},

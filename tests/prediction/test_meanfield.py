@@ -105,7 +105,7 @@ def test_points_of_the_plane_have_an_error_too():
     found = MeanField(0.1).follow(Plan(RICH, data, LAW, LOOKS), GROUND)
     gap = found.values - found.mean()[None]
     own = np.sqrt((gap**2).mean(axis=2).sum(axis=0).max() / 3 / (data.y**2).mean())
-    assert found.meta["standard_error"] == pytest.approx(1.5 * own / 2)
+    assert found.meta["standard_error"] == pytest.approx(own / 2)
 
 
 def test_largest_rate_of_many_points_is_that_of_the_matrix(monkeypatch):
