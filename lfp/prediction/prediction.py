@@ -188,6 +188,7 @@ def predict(
     rule = GradientDescent(1 / ground.largest) if rule is None else rule
     plan = Plan(network, problem, rule, steps, seeds, seed, dtype, center)
     curves = {chosen.name: chosen.follow(plan, ground)}
+    chosen.stand(plan, ground, probe)
     for name, other in beside(chosen, network, rule, problem).items():
         with contextlib.suppress(_checks.InputError):  # a layer of the budget that does not exist
             curves[name] = other.follow(plan, ground)

@@ -15,6 +15,7 @@ from lfp import _checks
 from lfp.domains.joint import Joint
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.empirical import cast
+from lfp.measure.probes import Probe
 from lfp.measure.trajectory import Trajectory
 from lfp.networks.joined import joined
 from lfp.networks.network import Network, Params, kernel
@@ -145,6 +146,13 @@ class Theory(eqx.Module):
     @abstractmethod
     def refusal(self, network: Network, law: Law | None, points: int) -> str | None:
         """Why it does not apply; None where it does."""
+
+    def stand(self, plan: Plan, ground: Ground, probe: Probe) -> None:
+        """Refuse to be laid over training, where the theory itself shows that it is beyond its reach.
+
+        Raises:
+            InputError: a theory beyond its reach.
+        """
 
     @abstractmethod
     def follow(self, plan: Plan, ground: Ground) -> Trajectory:

@@ -5,7 +5,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lfp import MLP, Circle, Custom, GradientDescent, HeavyBall, log_steps, solve, sum_of_modes, train
+from lfp import (
+    MLP,
+    Circle,
+    Custom,
+    GradientDescent,
+    HeavyBall,
+    InputError,
+    TwoLayer,
+    log_steps,
+    predict,
+    solve,
+    sum_of_modes,
+    train,
+)
+from lfp.measure.probes import sup_distance
 from lfp.prediction.drift import drift
 from lfp.prediction.fluctuations import network_spectrum
 from lfp.prediction.forecast import forecast_of_networks
@@ -72,3 +86,17 @@ def test_the_interval_grows_with_the_drift():
         assert middle == pytest.approx(1, rel=0.1)
         assert high / low == pytest.approx(np.exp(2 * 1.645 * 0.5), rel=0.2)
     assert (small.verdict, large.verdict) == ("holds", "fails")
+
+
+@pytest.mark.parametrize(("alpha", "stands"), [(15.0, True), (0.25, False)])
+def test_the_moving_kernel_is_laid_over_training_where_its_iterates_come_together(alpha, stands):
+    """Where it stands it is nearer to training than the frozen kernel; elsewhere one line says why not."""
+    network, looks = TwoLayer(512, "tanh", alpha=alpha), log_steps(400, 20)
+    if not stands:
+        with pytest.raises(InputError, match="theory='moving' is beyond its reach: its iterate moves a mode by"):
+            predict(network, PROBLEM, steps=looks, theory="moving", seeds=2)
+        return
+    said = predict(network, PROBLEM, steps=looks, theory="moving", seeds=2)
+    run, curves = train(said).trajectory, said.curves
+    moving, frozen = (sup_distance(curves[name], run, PROBLEM, said.probe).max() for name in ("moving", "empirical"))
+    assert moving < frozen / 2
