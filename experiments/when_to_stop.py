@@ -27,7 +27,7 @@ class Config(Settings):
     dim: int = 10
     degrees: tuple[int, ...] = (1, 2)
     samples: int = 100
-    noise: float = 2.0
+    noise: float = 4.0
     steps: int = 10**4
     draws: int = 60
     limit: float = 0.1  # of the error
