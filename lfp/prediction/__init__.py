@@ -14,6 +14,6 @@ from lfp.prediction.meanfield import MeanField as MeanField
 from lfp.prediction.reference import Reference as Reference
 from lfp.prediction.fluctuations import network_spectrum as network_spectrum
 from lfp.prediction.particles import mean_field as mean_field
-from lfp.prediction.features import Features as Features, features as features
+from lfp.prediction.feature_learning import Features as Features, features as features
 
 _guard(globals())

@@ -1,16 +1,18 @@
 """The mean field as a theory: over training where the linear one fails, unstable where it is, unknown where it is."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import lfp
-from lfp.prediction import MeanField
+from lfp.prediction import MeanField, mean_field
 from lfp.prediction.meanfield import largest_rate, standard_error
 from lfp.prediction.particles import Particles, characteristics, particles_of
 from lfp.prediction.theory import Ground
+from lfp.spectra import gram_spectrum
 from lfp.training import Plan
 
 PROBLEM = lfp.sum_of_modes(lfp.Circle(), 16, [1, 2, 3])
@@ -97,6 +99,40 @@ def test_particles_double_until_the_tolerance():
     for one, tolerance in ((coarse, 0.1), (fine, 0.006)):
         assert standard_error(one, PROBLEM) == one.meta["standard_error"] <= tolerance
     assert sup(coarse, fine) < 3 * coarse.meta["standard_error"]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_stated_error_covers(activation):
+    """Of twenty groups of four scrambles nine in ten are within three standard errors of many more particles."""
+    network, looks = lfp.TwoLayer(256, activation, alpha=0.3), lfp.log_steps(60, 8)
+    run = partial(mean_field, network, PROBLEM, LAW, looks)
+    truth = lfp.Trajectory(looks, np.asarray(run(particles=2**14, scrambles=1, seed=99), float), PROBLEM.x)
+    wanted, within = lfp.probe(truth, PROBLEM).mean(), []
+    for seed in range(20):
+        found = lfp.Trajectory(looks, np.asarray(run(particles=2**8, seed=seed), float), PROBLEM.x)
+        curves = lfp.probe(found, PROBLEM)
+        gap = np.abs(curves.mean() - wanted).max(axis=0)
+        within.append(gap <= 3 * curves.spread().max(axis=0) / 2)
+    assert np.mean(within) >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("activation", "gammas", "least", "most"),
+    [("relu", (0.02, 0.005), 0.8, 1.2), ("tanh", (0.0025, 0.00125), 1.8, 2.1)],
+)
+def test_linear_theory_is_its_limit(activation, gammas, least, most):
+    """The difference to the kernel of the same particles falls as gamma for relu, as its square for tanh."""
+    network, looks = lfp.TwoLayer(256, activation), lfp.log_steps(60, 8)
+    gaps = []
+    for gamma in gammas:
+        limit = Particles.of(network, 2**14, gamma)
+        start = particles_of(limit, 2, 1)
+        gram = limit.gram(tuple(part[0] for part in start), jnp.asarray(PROBLEM.x))
+        linear = lfp.solve(gram_spectrum(gram, PROBLEM.weights), PROBLEM, LAW, looks)
+        f = mean_field(network, PROBLEM, LAW, looks, gamma=gamma, particles=2**14, scrambles=1, dtype=jnp.float64)
+        gaps.append(sup(lfp.Trajectory(looks, np.asarray(f), PROBLEM.x), linear))
+    exponent = np.log(gaps[0] / gaps[1]) / np.log(gammas[0] / gammas[1])
+    assert least <= exponent <= most
 
 
 def test_points_of_the_plane_have_an_error_too():
