@@ -135,7 +135,7 @@ def few_colours(frames: Frames) -> list[Any]:
     from PIL import Image
 
     last = Image.fromarray(frames[-1]).quantize(COLOURS)
-    palette = np.reshape(last.getpalette(), (-1, 3))
+    palette = np.reshape(last.getpalette() or [], (-1, 3))
     palette[(palette > 248).all(axis=1)] = 255  # the ground is white, not nearly so
     last.putpalette(palette.ravel().tolist())
     return [Image.fromarray(frame).quantize(palette=last, dither=Image.Dither.NONE) for frame in frames]

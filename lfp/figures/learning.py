@@ -65,8 +65,8 @@ def _best_ridge(axes: "Axes", rows: list[dict[str, Any]], counts: list[int]) -> 
 
 def _whole(axes: "Axes", rows: list[dict[str, Any]], fine: Any, counts: list[int], trusted: list[bool]) -> None:
     colour, dark = plots.mode_pairs(3)[1]
-    band = [[row[side] for row in rows] for side in ("low", "high")]
-    axes.fill_between(counts, *band, color=colour, alpha=0.2, lw=0, zorder=plots.SHADE, label="80 % of the draws")
+    low, high = ([row[side] for row in rows] for side in ("low", "high"))
+    axes.fill_between(counts, low, high, color=colour, alpha=0.2, lw=0, zorder=plots.SHADE, label="80 % of the draws")
     axes.plot(counts, [row["drawn"] for row in rows], "o", ms=4, color=colour, zorder=plots.SOLID, label="their mean")
     axes.plot(fine.samples, fine.test, color=dark, ls=plots.DASHED, lw=1.3, zorder=plots.OVER, label="theory")
     axes.plot(fine.samples, fine.best_test, color="0.45", ls=":", lw=1.2, label="theory, best ridge")

@@ -6,6 +6,7 @@ K(x, x') = sum over parameters of df(x)/dp df(x')/dp / alpha^2, so that gradient
 
 from abc import abstractmethod
 from functools import partial
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -30,7 +31,14 @@ class Analytic(Kernel):
     """The kernel of a network of infinite width, in the dtype of the points."""
 
     activation: eqx.AbstractVar[Activation]
-    nngp: eqx.AbstractVar[bool]
+    if TYPE_CHECKING:
+
+        @property
+        def nngp(self) -> bool:
+            """As below: an abstract variable stands in front of the fields for a type checker."""
+            ...
+    else:
+        nngp: eqx.AbstractVar[bool]
     """Whether it is the covariance of the network at its start in place of its tangent kernel."""
 
     def __call__(self, x1: Float[Array, "n d"], x2: Float[Array, "m d"] | None = None) -> Float[Array, "n m"]:
@@ -99,10 +107,12 @@ class LayeredKernel(Analytic):
         if is_closed(self.activation) or isinstance(x1, Tracer):
             # in reverse a layer is computed again: only what layers hand on is kept
             again = jax.checkpoint(layer, prevent_cse=False)
-            return jax.lax.scan(lambda state, _: (again(state), None), state, length=self.depth)[0][1 - self.nngp]
+            return jax.lax.scan(lambda state, _: (again(state), None), state, length=self.depth)[0][
+                0 if self.nngp else 1
+            ]
         for _ in range(self.depth):  # every layer with an order of its own
             state = layer(state)
-        return state[1 - self.nngp]
+        return state[0 if self.nngp else 1]
 
 
 class TwoLayerKernel(Analytic):
