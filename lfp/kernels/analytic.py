@@ -107,12 +107,12 @@ class LayeredKernel(Analytic):
         if is_closed(self.activation) or isinstance(x1, Tracer):
             # in reverse a layer is computed again: only what layers hand on is kept
             again = jax.checkpoint(layer, prevent_cse=False)
-            return jax.lax.scan(lambda state, _: (again(state), None), state, length=self.depth)[0][
-                0 if self.nngp else 1
-            ]
-        for _ in range(self.depth):  # every layer with an order of its own
-            state = layer(state)
-        return state[0 if self.nngp else 1]
+            state = jax.lax.scan(lambda state, _: (again(state), None), state, length=self.depth)[0]
+        else:
+            for _ in range(self.depth):  # every layer with an order of its own
+                state = layer(state)
+        covariance, tangent, _ = state
+        return covariance if self.nngp else tangent
 
 
 class TwoLayerKernel(Analytic):
