@@ -93,10 +93,11 @@ class LayeredKernel(Analytic):
         if is_closed(self.activation) or isinstance(x1, Tracer):
             # in reverse a layer is computed again: only what layers hand on is kept
             again = jax.checkpoint(layer, prevent_cse=False)
-            return jax.lax.scan(lambda state, _: (again(state), None), state, length=self.depth)[0][1 - self.nngp]
-        for _ in range(self.depth):  # every layer with an order of its own
-            state = layer(state)
-        return state[1 - self.nngp]
+            state = jax.lax.scan(lambda state, _: (again(state), None), state, length=self.depth)[0]
+        else:
+            for _ in range(self.depth):  # every layer with an order of its own
+                state = layer(state)
+        return state[0] if self.nngp else state[1]
 
 
 class TwoLayerKernel(Analytic):

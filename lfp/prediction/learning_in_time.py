@@ -136,7 +136,7 @@ def _around(
             inner /= 2
         # Cauchy's formula at points of the spectrum, where p_s is known, tells whether a contour resolves it
         inside = np.geomspace(inner, edge, _INSIDE)
-        known = values(inside * (1 + 1e-9j), steps).real
+        known = np.real(values(inside * (1 + 1e-9j), steps))
         for angle, nodes in product(_ANGLES, _NODES):
             z, weights = contour(inner, edge * (1 + min(0.3, 2 * angle)), angle, nodes)
             left = values(z, steps)
