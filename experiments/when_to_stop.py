@@ -55,9 +55,8 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     def work() -> experiment.Arrays:
         return {"drawn": (("seed", "step"), np.stack([mean(seed) for seed in c.each_seed]))}
 
-    alone = (
-        power * np.nan_to_num(np.asarray(law.factor(jnp.asarray(rates.rates), jnp.asarray(steps))), nan=1.0) ** 2
-    ).sum(axis=1)
+    left = law.factor(jnp.nan_to_num(jnp.asarray(rates.rates)), jnp.asarray(steps))
+    alone = (power * np.asarray(left) ** 2).sum(axis=1)
     return {
         "step": (("step",), steps),
         "theory": (("step",), theory.test),
