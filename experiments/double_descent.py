@@ -36,7 +36,7 @@ SMOKE = Config(samples=(8, 31, 90), draws=60, seeds=2, limit=0.3)
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """Theory, then draws: one degree, 1, with as many functions as dimensions."""
     network, space = lfp.MLP(2, 1, "erf", b_std=0.1), lfp.Sphere(c.dim)
-    rates = lfp.spectrum(network, space, 12)
+    rates: Any = lfp.spectrum(network, space, 12)
     power = np.array([0.0, 1.0, 0.0, 0.0])
     theory = lfp.learning_curve(rates, np.pad(power, (0, 9)), c.samples, noise=c.noise)
 

@@ -38,7 +38,7 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """Theory, what it is without its second half, then draws."""
     network, dims = lfp.MLP(2, 1, "relu"), ("seed", "space", "samples", "degree")
     spaces = (lfp.Sphere(c.dim), lfp.Hypercube(c.dim))
-    known = [lfp.spectrum(network, space, 12) for space in spaces]
+    known: list[Any] = [lfp.spectrum(network, space, 12) for space in spaces]
     power = np.isin(np.arange(13), c.degrees).astype(float)
     sizes = (None, 2**c.dim)  # corners are drawn without repetition
     curves = [

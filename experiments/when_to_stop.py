@@ -6,6 +6,7 @@ The error in time on random samples follows from the sample covariance before an
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 import lfp
@@ -40,7 +41,7 @@ SMOKE = Config(draws=30, seeds=2, limit=0.25)
 def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     """Theory in time, then draws."""
     network, space = lfp.MLP(2, 1, "relu"), lfp.Sphere(c.dim)
-    rates = lfp.spectrum(network, space, 32)
+    rates: Any = lfp.spectrum(network, space, 32)
     power = np.isin(np.arange(33), c.degrees).astype(float)
     law, steps = lfp.GradientDescent(stable_lr(rates, [c.samples])), lfp.log_steps(c.steps, 40)
     theory = lfp.learning_in_time(rates, power, c.samples, law, steps, noise=c.noise)
@@ -54,7 +55,8 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     def work() -> experiment.Arrays:
         return {"drawn": (("seed", "step"), np.stack([mean(seed) for seed in c.each_seed]))}
 
-    alone = (power * np.nan_to_num(np.asarray(law.factor(rates.rates, steps)), nan=1.0) ** 2).sum(axis=1)
+    left = law.factor(jnp.nan_to_num(jnp.asarray(rates.rates)), jnp.asarray(steps))
+    alone = (power * np.asarray(left) ** 2).sum(axis=1)
     return {
         "step": (("step",), steps),
         "theory": (("step",), theory.test),

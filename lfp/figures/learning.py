@@ -21,12 +21,11 @@ def draw(axes: "Sequence[Axes]", result: dict[str, Any], fine: Any) -> None:
         fine: the theory on a fine grid of numbers of samples, a `LearningCurve`.
     """
     rows, counts = result["curves"], [row["samples"] for row in result["curves"]]
-    trusted = [row["good_to_10_percent"] for row in rows]
     if result["modes"]:
         _modes(axes[0], result, fine, counts)
     else:
         _best_ridge(axes[0], rows, counts)
-    _whole(axes[1], rows, fine, counts, trusted)
+    _whole(axes[1], rows, fine, counts, bool(result["modes"]))
     for one in axes[:2]:
         one.set(xscale="log", xlabel="samples n", xlim=(counts[0] * 0.9, counts[-1] * 1.1))
         ticks.log(one.xaxis)
@@ -40,8 +39,8 @@ def _modes(axes: "Axes", result: dict[str, Any], fine: Any, counts: list[int]) -
         power = result["power"][i]
         if not power:
             continue
-        band = [np.array([mode[side] for mode in modes]) / power for side in ("low", "high")]
-        axes.fill_between(counts, *band, color=colour, alpha=0.2, lw=0, zorder=plots.SHADE)
+        low, high = (np.array([mode[side] for mode in modes]) / power for side in ("low", "high"))
+        axes.fill_between(counts, low, high, color=colour, alpha=0.2, lw=0, zorder=plots.SHADE)
         mean = np.array([mode["drawn"] for mode in modes]) / power
         axes.plot(counts, mean, "o", ms=4, color=colour, zorder=plots.SOLID, label=f"degree {k}")
         axes.plot(fine.samples, fine.excess[:, k] / power, color=dark, ls=plots.DASHED, lw=1.3, zorder=plots.OVER)
@@ -63,7 +62,8 @@ def _best_ridge(axes: "Axes", rows: list[dict[str, Any]], counts: list[int]) -> 
     axes.set_title("ridge of the least test error", loc="left", fontsize=9)
 
 
-def _whole(axes: "Axes", rows: list[dict[str, Any]], fine: Any, counts: list[int], trusted: list[bool]) -> None:
+def _whole(axes: "Axes", rows: list[dict[str, Any]], fine: Any, counts: list[int], modes: bool) -> None:
+    trusted = [row["good_to_10_percent"] for row in rows]
     colour, dark = plots.mode_pairs(3)[1]
     low, high = ([row[side] for row in rows] for side in ("low", "high"))
     axes.fill_between(counts, low, high, color=colour, alpha=0.2, lw=0, zorder=plots.SHADE, label="80 % of the draws")
@@ -78,7 +78,7 @@ def _whole(axes: "Axes", rows: list[dict[str, Any]], fine: Any, counts: list[int
         axes.plot(bad, at, "o", ms=9, mfc="none", color="0.3", lw=0.8, label="theory not trusted")
     axes.set(yscale="log", ylabel="test error")
     ticks.log(axes.yaxis)
-    axes.set_title("all modes, with noise", loc="left", fontsize=9)
+    axes.set_title("all modes, with noise" if modes else "at the rows that were not drawn", loc="left", fontsize=9)
     axes.legend(loc="lower left", fontsize=8)
 
 
@@ -95,5 +95,6 @@ def _in_time(axes: "Axes", times: list[dict[str, Any]]) -> None:
     axes.set(xscale="log", yscale="log", xlabel="step of gradient descent", ylabel="test error")
     for axis in (axes.xaxis, axes.yaxis):
         ticks.log(axis)
-    axes.set_title("in time; triangles: when to stop", loc="left", fontsize=9)
+    networks = "; dots: networks" if any(one["networks"] is not None for one in times) else ""
+    axes.set_title(f"in time; triangles: when to stop{networks}", loc="left", fontsize=9)
     axes.legend(loc="lower left", fontsize=8)

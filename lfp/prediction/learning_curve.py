@@ -76,12 +76,12 @@ def learning_curve(
 
     Raises:
         InputError: samples below 1, or at least as many as there are modes without a ridge; a negative ridge, noise,
-            rate or power; as many powers as no rates.
+            rate or power; another number of powers than of rates.
 
     Example:
         >>> curve = learning_curve(np.full(8, 0.125), np.full(8, 0.125), 4)
-        >>> curve.learnability[0, 0].round(12), curve.test.round(12).tolist()
-        (0.5, [1.0])
+        >>> curve.learnability[0, :2].round(12).tolist(), curve.test.round(12).tolist()
+        ([0.5, 0.5], [0.5])
     """
     _checks.nonnegative("ridge", ridge)
     _checks.nonnegative("noise", noise)

@@ -93,7 +93,7 @@ def learning_in_time(
         >>> from lfp import GradientFlow
         >>> curve = learning_in_time(np.full(8, 0.125), np.full(8, 0.125), 4, GradientFlow(1.0), np.array([0, 10**5]))
         >>> curve.test.round(6).tolist()
-        [1.0, 1.0]
+        [1.0, 0.5]
     """
     n = int(counted(samples, population)[0])
     if np.ndim(samples):
