@@ -128,7 +128,7 @@ def predict(
     steps: Int[np.ndarray, " t"] | None = None,
     *,
     theory: str | Theory = "ntk",
-    also: Sequence[str | Theory] = (),
+    also: str | Theory | Sequence[str | Theory] = (),
     seeds: int = 5,
     seed: int = 0,
     dtype: Any = jnp.float32,
@@ -177,7 +177,7 @@ def predict(
     network = joined(network, problem)
     unknown = rule is not None and rule.measured
     chosen, points = theory_of("reference" if unknown and theory == "ntk" else theory), len(problem.x)
-    dear = [theory_of(one) for one in also]
+    dear = [theory_of(one) for one in ([also] if isinstance(also, str | Theory) else also)]
     for one in (chosen, *dear):
         refuse(one, network, rule, points)
     ground = Ground(network, problem, rule, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite)
