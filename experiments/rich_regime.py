@@ -144,7 +144,8 @@ def plot(data: Any, c: Config) -> Any:
             )
             for i in range(len(c.gammas)):
                 for w in range(len(c.widths)):
-                    ax.text(i, w, f"{gaps[i, w, column]:.2g}", ha="center", va="center", fontsize=6)
+                    shade = "white" if gaps[i, w, column] < 0.05 else "black"
+                    ax.text(i, w, f"{gaps[i, w, column]:.2g}", ha="center", va="center", fontsize=6, color=shade)
                 if data[f"unstable_{name}{i}"].values >= 0:
                     ax.plot(i, len(c.widths) - 0.65, "x", color="#D55E00", ms=5)
             ticks.rows(ax.xaxis, [f"{gamma:g}" for gamma in c.gammas])

@@ -108,7 +108,7 @@ class MeanField(Theory):
         }
         return Trajectory(found.steps, found.values, found.points, meta)
 
-    def band(self, plan: Plan, ground: Ground, curves: dict[str, Trajectory]) -> Trajectory | None:  # noqa: ARG002
+    def band(self, plan: Plan, ground: Ground, curves: dict[str, Trajectory]) -> Trajectory:  # noqa: ARG002
         """Networks of this width about the theory: those of few neurons are drawn at random and stepped.
 
         What they stray from their mean is taken by sqrt(m' / m), m' their width.

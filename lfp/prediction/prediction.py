@@ -1,6 +1,7 @@
 """The prediction of an overlay: everything that is known before the first step of training."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from lfp.optimisers.recognised import Transformation
 from lfp.prediction.bend import bend
 from lfp.prediction.fluctuations import LARGEST_BAND, network_spectrum, some_of, strays_on_some
 from lfp.prediction.forecast import HOLDS_BELOW, Forecast, calibrated_on, forecast, forecast_of_networks
+from lfp.prediction.meanfield import MeanField
 from lfp.prediction.rounding import rounding
 from lfp.prediction.theory import Ground, Theory, beside, pairs, refuse, theory_of
 from lfp.spectra.on_points import Spectrum
@@ -77,12 +79,7 @@ class Prediction(eqx.Module):
     @property
     def doubt(self) -> str | None:
         """Why the theory claims nothing, or nothing more from some step on; None where it does. No forecast then."""
-        meta = self.theory.meta
-        if meta.get("unstable_from") is not None:
-            return f"unstable from step {meta['unstable_from']} on, where lr L of the moving kernel reaches the limit"
-        if meta.get("reached") is False:
-            return f"known to a standard error of {meta['standard_error']:.2g} only, by {meta['particles']} pairs"
-        return None
+        return _doubt(self.theory)
 
     @property
     def theory(self) -> Trajectory:
@@ -112,7 +109,7 @@ class Prediction(eqx.Module):
         data["remaining"] = (("step", "mode", last), values.mean(axis=0))
         if self.band is not None:
             data["spread"] = (("step", "mode"), self.probe(self.band, self.problem).spread())
-        if self.name == "meanfield" and "ntk" in self.curves:
+        if self.name == MeanField.name and "ntk" in self.curves:
             linear = self.probe(self.curves["ntk"], self.problem).labelled()[1]
             data["remaining_linear"] = (("step", "mode", last), linear.mean(axis=0)[:looks])
         if self.laziness is not None:
@@ -132,6 +129,7 @@ def predict(
     steps: Int[np.ndarray, " t"] | None = None,
     *,
     theory: str | Theory = "ntk",
+    also: str | Theory | Sequence[str | Theory] = (),
     seeds: int = 5,
     seed: int = 0,
     dtype: Any = jnp.float32,
@@ -151,6 +149,8 @@ def predict(
             `empirical` (the kernel of each network at its initialisation: any network), `separate` (the same, every
             output alone), `meanfield` (infinite width at fixed gamma = 1 / (alpha sqrt(m)): two-layer networks that
             learn features), or a `Theory`. Others that apply are worked out beside it, for the error budget.
+        also: theories that are worked out beside it though they cost more. With `meanfield` the forecast of `ntk` and
+            `lfp` knows what laziness costs, mode by mode, where else it is calibrated.
         seeds: number of networks that will be trained.
         seed: seed of their initialisation.
         dtype: precision of the training: the kernel at initialisation is taken from the same parameters.
@@ -181,7 +181,9 @@ def predict(
     network = joined(network, problem)
     unknown = rule is not None and rule.measured
     chosen, points = theory_of("reference" if unknown and theory == "ntk" else theory), len(problem.x)
-    refuse(chosen, network, rule, points)
+    dear = [theory_of(one) for one in ([also] if isinstance(also, str | Theory) else also)]
+    for one in (chosen, *dear):
+        refuse(one, network, rule, points)
     ground = Ground(network, problem, rule, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite, center=center)
     if probe is None:
         probe = MODES if isinstance(problem, Problem) else RankProbe(ground.reference, problem)
@@ -189,7 +191,8 @@ def predict(
     plan = Plan(network, problem, rule, steps, seeds, seed, dtype, center)
     curves = {chosen.name: chosen.follow(plan, ground)}
     chosen.stand(plan, ground, probe)
-    for name, other in beside(chosen, network, rule, problem).items():
+    others = beside(chosen, network, rule, problem) | {one.name: one for one in dear if one.name != chosen.name}
+    for name, other in others.items():
         with contextlib.suppress(_checks.InputError):  # a layer of the budget that does not exist
             curves[name] = other.follow(plan, ground)
     said = Prediction(plan, chosen.name, curves, rates=probe.rates(problem, ground.reference), probe=probe)
@@ -200,7 +203,12 @@ def predict(
     lazy = np.mean([laziness(network, one, rule, plan.steps, ground.reference) for one in lessons], axis=0)
     # the forecast is calibrated on modes, and where nothing moves there is nothing to forecast
     known = probe.modal and said.doubt is None and movement(said.theory, problem, probe) >= HOLDS_BELOW
-    expected = _expected(said, band, lazy, chosen.of_networks, ground.reference) if known else None
+    rich = next((one for one in (chosen, *dear) if isinstance(one, MeanField) and one.name in curves), None)
+    if known and rich is not None and not chosen.of_networks and _doubt(curves[rich.name]) is None:
+        near = band if rich is chosen and band is not None else rich.band(plan, ground, curves)
+        expected = _expected_of_limit(said, curves[rich.name], near, ground.reference)
+    else:
+        expected = _expected(said, band, lazy, chosen.of_networks, ground.reference) if known else None
     if expected is not None and expected.verdict == "holds" and not calibrated_on(network):
         expected = replace(expected, bent=_bent(said, ground))
     return Prediction(plan, chosen.name, curves, band, lazy, said.rates, expected, probe)
@@ -211,10 +219,6 @@ def _expected(
 ) -> Forecast:
     """The forecast of D_sup, from what is known before training."""
     curves, network, rough = said.curves, said.network, _rough(said, spectrum)
-    if band is not None and "standard_error" in said.theory.meta:
-        # the movement of the kernel is in the theory: what is left is the width, and the theory's own error
-        still = np.zeros((len(lazy), len(said.probe.modes(said.problem))), complex)
-        return forecast(_strays(said, band), still, 0 * lazy, network, said.plan.seeds, rough=rough)
     if "moving" in curves:
         mean = {name: said.probe(curve, said.problem).mean() for name, curve in curves.items()}
         return forecast_of_networks(
@@ -250,14 +254,30 @@ def _bent(said: Prediction, ground: Ground) -> float:
     return float((np.abs(along) / np.where(target > ABSENT * rms, target, rms)).max())
 
 
-def _strays(said: Prediction, band: Trajectory) -> Complex[np.ndarray, "run t k"]:
-    """How the mean over the networks may stray, as `forecast` draws it: networks, and the theory's own runs."""
-    groups = [(said.probe(band, said.problem).remaining, said.plan.seeds)]
-    own = said.probe(said.theory, said.problem).remaining
-    groups.append((own, len(own)))
-    total = sum(len(strays) for strays, _ in groups) - 1
-    scale = [np.sqrt(total * said.plan.seeds / ((len(strays) - 1) * runs)) for strays, runs in groups]
-    return np.concatenate([c * (s - s.mean(axis=0)[None]) for (s, _), c in zip(groups, scale, strict=True)])
+def _expected_of_limit(said: Prediction, limit: Trajectory, band: Trajectory, spectrum: Spectrum) -> Forecast:
+    """The forecast where the mean field is known: laziness is the distance to it, what is left is the width.
+
+    The mean over the networks strays as `band` says, and the mean field as its own runs do.
+    """
+    probe, problem, plan = said.probe, said.problem, said.plan
+    groups = [(probe(band, problem).remaining, plan.seeds), (probe(limit, problem).remaining, len(limit.values))]
+    total = sum(len(strays) for strays, _ in groups) - 1  # `forecast` takes all as networks
+    scale = [np.sqrt(total * plan.seeds / ((len(strays) - 1) * runs)) for strays, runs in groups]
+    strays = np.concatenate([c * (s - s.mean(axis=0)[None]) for (s, _), c in zip(groups, scale, strict=True)])
+    lazy = probe(said.theory, problem).mean() - probe(limit, problem).mean()
+    how: dict[str, Any] = {"network": said.network, "seeds": plan.seeds, "rough": _rough(said, spectrum)}
+    moved, still = (forecast(strays, gap, np.zeros(len(lazy)), **how) for gap in (lazy, 0 * lazy))
+    return replace(moved, lazy=float(np.abs(lazy).max()), wide=still.wide)
+
+
+def _doubt(curve: Trajectory) -> str | None:
+    """Why a mean field claims nothing, or nothing more from some step on; None where it does, and of other theories."""
+    meta = curve.meta
+    if meta.get("unstable_from") is not None:
+        return f"unstable from step {meta['unstable_from']} on, where lr L of the moving kernel reaches the limit"
+    if meta.get("reached") is False:
+        return f"known to a standard error of {meta['standard_error']:.2g} only, by {meta['particles']} pairs"
+    return None
 
 
 def _strays_on_some(said: Prediction) -> Complex[np.ndarray, "run t k"] | None:

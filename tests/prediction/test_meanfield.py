@@ -51,6 +51,19 @@ def test_it_stays_on_training_where_the_linear_theory_leaves():
     assert sup(other.theory, run.trajectory) > 3 * report.d_sup
 
 
+def test_laziness_of_the_linear_forecast_is_the_mean_field_s():
+    """Without calibration: the linear theory's D_sup is known before training."""
+    said = lfp.predict(RICH, PROBLEM, LAW, LOOKS, also=[MeanField(0.02)], seeds=6)
+    assert said.name == "ntk"
+    assert said.forecast.lazy == pytest.approx(sup(said.theory, said.curves["meanfield"]))
+    assert said.forecast.lazy > 10 * said.forecast.wide
+    report = lfp.compare(said, lfp.train(said))
+    assert report.forecast == report.verdict == "fails"
+    low, _, high = report.expected.largest
+    assert low - 0.02 < report.d_sup < high + 0.02
+    assert high - low < report.d_sup / 2
+
+
 def test_band_is_the_spread_of_networks():
     said = lfp.predict(RICH, PROBLEM, LAW, LOOKS, theory=MeanField(0.05), seeds=12)
     run = lfp.train(said)
