@@ -237,11 +237,8 @@ def _expected(
 
 def _bent(said: Prediction, ground: Ground) -> float:
     """How far the first network bends on the way of its own linear theory, at `SOME` points at most; 0 if unknown."""
-    plan, probe = said.plan, said.probe
-    if not plan.law.descends or not isinstance(probe, Projection | ModeProbe):
-        return 0.0
-    matrix, y = probe.matrix(plan.problem), np.asarray(plan.problem.y)  # type: ignore[arg-type]
-    if matrix.ndim > 2:
+    plan, matrix = said.plan, _matrix(said)
+    if not plan.law.descends or matrix is None:
         return 0.0
     rows, some = some_of(plan)
     start = ground.starts[0]
@@ -250,8 +247,23 @@ def _bent(said: Prediction, ground: Ground) -> float:
     rates = network_spectrum(plan.network, some, start)
     found = bend(plan.network, some, plan.law, plan.steps, start, rates)
     along = found @ (matrix[:, rows] * (some.weights / plan.problem.weights[rows])).T
-    target, rms = np.abs(matrix @ y), np.sqrt(plan.problem.weights @ y**2)
-    return float((np.abs(along) / np.where(target > ABSENT * rms, target, rms)).max())
+    return float((np.abs(along) / np.abs(_starts(said, matrix))).max())
+
+
+def _matrix(said: Prediction) -> Complex[np.ndarray, "k n"] | None:
+    """What takes values at the data to the numbers that the probe follows; None where these are vectors."""
+    probe = said.probe
+    if not isinstance(probe, Projection | ModeProbe):
+        return None
+    matrix = probe.matrix if isinstance(probe, Projection) else probe.matrix(said.problem)  # type: ignore[arg-type]
+    return None if matrix.ndim > 2 else matrix  # parts that are vectors have no forecast
+
+
+def _starts(said: Prediction, matrix: Complex[np.ndarray, "k n"]) -> Complex[np.ndarray, " k"]:
+    """The start of each, by which it is scaled: that of the target, or its rms where the target has none."""
+    y = np.asarray(said.problem.y)
+    target, rms = matrix @ y, np.sqrt(said.problem.weights @ y**2)
+    return np.where(np.abs(target) > ABSENT * rms, target, rms)
 
 
 def _expected_of_limit(said: Prediction, limit: Trajectory, band: Trajectory, spectrum: Spectrum) -> Forecast:
@@ -282,18 +294,11 @@ def _doubt(curve: Trajectory) -> str | None:
 
 def _strays_on_some(said: Prediction) -> Complex[np.ndarray, "run t k"] | None:
     """How networks stray where there are too many points for a band, relative to the start of every mode."""
-    probe, problem = said.probe, said.problem
-    if len(problem.x) <= LARGEST_BAND or not isinstance(probe, Projection | ModeProbe):
-        return None
-    matrix = probe.matrix if isinstance(probe, Projection) else probe.matrix(problem)  # type: ignore[arg-type]
-    if matrix.ndim > 2:  # parts that are vectors have no forecast
+    matrix = _matrix(said)
+    if len(said.problem.x) <= LARGEST_BAND or matrix is None:
         return None
     found = strays_on_some(said.plan, matrix)
-    if found is None:
-        return None
-    target = matrix @ np.asarray(problem.y)
-    rms = np.sqrt(problem.weights @ np.asarray(problem.y) ** 2)
-    return found / np.where(np.abs(target) > ABSENT * rms, target, rms)
+    return None if found is None else found / _starts(said, matrix)
 
 
 def _rough(said: Prediction, spectrum: Spectrum) -> Complex[np.ndarray, "t k"] | float:
