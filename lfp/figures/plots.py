@@ -401,6 +401,7 @@ def plot_dial(axes: "Sequence[Axes]", panels: Sequence[tuple[float, Any]]) -> No
         ("remaining_training", "step", {"lw": 2.0, "alpha": 0.75}, "training, mean"),
         ("remaining_theory", "theory_step", {"color": "black", "lw": 1.0, "ls": DASHED}, "mean field"),
     )
+    titles = [f"g = {gamma:.2g}" for gamma, _ in panels]  # as wide as with the letter
     for ax, (gamma, data) in zip(axes, panels, strict=True):
         some = np.unique(np.linspace(0, data.sizes["mode"] - 1, 4).astype(int))
         for colour, k in zip(mode_colours(len(some)), some, strict=True):
@@ -408,14 +409,16 @@ def plot_dial(axes: "Sequence[Axes]", panels: Sequence[tuple[float, Any]]) -> No
                 values = data[name].isel(mode=k)
                 size = np.linalg.norm(values.mean("run") if "run" in values.dims else values, axis=-1)
                 ax.plot(data[clock].values[1:], size[1:], **{"color": colour, **style})
-        ax.set(xscale="log", xlabel="step of the optimiser", ylim=(-0.05, 1.3), xlim=(1, None))
-        ax.set_title(rf"$\gamma$ = {gamma:.2g}", fontsize=9)
+        ax.set(xscale="log", ylim=(-0.05, 1.3), xlim=(1, None))
+        ax.set_title(rf"$\gamma$ = {gamma:.2g}", fontsize=ticks.size(titles, _room(axes), 9))
         ticks.log(ax.xaxis)
         ax.tick_params(labelleft=ax is axes[0])
     for _, _, style, label in kinds:
         axes[-1].plot([], [], **{"color": "0.4", **style}, label=label)
     axes[0].set_ylabel("what is left of the mode")
-    _beside(axes[-1])
+    figure: Any = axes[0].get_figure(root=True)
+    figure.supxlabel("step of the optimiser", fontsize="medium")
+    _outside(axes[-1], "upper", *axes[-1].get_legend_handles_labels())
 
 
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")

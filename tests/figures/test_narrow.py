@@ -7,6 +7,7 @@ import pytest
 
 from lfp.figures import budget, plots, ticks
 from lfp.measure.probes import ModeCurves
+from lfp.measure.trajectory import labelled
 from lfp.spectra.on_domain import ModeRates
 from tests.figures.readable import faults
 
@@ -80,6 +81,20 @@ def layers(names):
     return fig
 
 
+def dial():
+    fig, axes = column(5, height=2.6)
+    steps = np.concatenate([[0], STEPS])
+    left = np.stack([np.exp(-np.outer(steps, np.geomspace(1, 1e-6, 4))), np.zeros((len(steps), 4))], axis=-1)
+    data = labelled(
+        {"step": steps, "theory_step": steps},
+        remaining_training=(("run", "step", "mode", "part"), left[None]),
+        remaining_theory=(("theory_step", "mode", "part"), left),
+        remaining_linear=(("theory_step", "mode", "part"), left),
+    )
+    plots.plot_dial(axes, [(gamma, data) for gamma in (0.00123, 0.01, 0.04, 0.1, 1.23e-5)])
+    return fig
+
+
 def profiles():
     fig, ax = column()
     x = np.linspace(-10000, 10000, 9)
@@ -144,6 +159,7 @@ FIGURES = {
     "rates": lambda: rates(1.0, 1e5),
     "rates on less than a decade": lambda: rates(3.0, 4.7),
     "layers": lambda: layers(["width", "learning_rate", "alpha"]),
+    "dial": dial,
     "profiles": profiles,
     "images": images,
     "maps": maps,
