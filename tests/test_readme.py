@@ -15,6 +15,7 @@ import pytest
 
 import lfp
 from lfp.commands import cli
+from lfp.prediction import THEORIES
 
 ROOT = Path(__file__).parent.parent
 LONE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "experiments" / "README.md"]
@@ -32,10 +33,13 @@ def test_links_lead_somewhere(page):
 def test_python_blocks_run(page):
     """As a reader would paste them, one after the other, warnings as errors."""
     names: dict[str, object] = {}
+    theories = dict(THEORIES)  # a page may define one
     torch = importlib.util.find_spec("torchax") is not None  # it is large: `make test-torch` has it
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         if torch or "import torch" not in block:
             exec(compile(block, str(page), "exec"), names)
+    THEORIES.clear()
+    THEORIES.update(theories)
 
 
 def test_tables_of_four_shapes_get_a_verdict(tmp_path):

@@ -100,6 +100,7 @@ def harmonics_of_degree(space: Graded, x: Float[np.ndarray, "n d"], top: int) ->
         >>> [basis.shape[1] for basis in harmonics_of_degree(Sphere(3), x, 2)]
         [1, 3, 5]
     """
+    _checks.integer("top", top, 0)
     x, count = on_space(space, x), functions_up_to(space, top)
     if count > len(x):
         msg = f"degrees up to {top} on the {space.name} of dim={space.dim} are {count} functions; {len(x)} points do "
