@@ -45,7 +45,7 @@ class Config(Settings):
     limit: float = 0.25  # of each time
 
 
-SMOKE = Config(omega=(3.0, 10.0), sigma=(0.5, 1.0), bands=(1, 4), between=2, width=4096, steps=300, seeds=4, limit=0.5)
+SMOKE = Config(omega=(3.0, 10.0), sigma=(0.5, 1.0), bands=(1, 2), between=2, width=4096, steps=800, seeds=4, limit=0.5)
 
 
 def networks(c: Config) -> dict[str, Callable[[float], Any]]:
