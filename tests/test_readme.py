@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 
 import lfp
@@ -36,8 +37,11 @@ def test_python_blocks_run(page):
     theories = dict(THEORIES)  # a page may define one
     torch = importlib.util.find_spec("torchax") is not None  # it is large: `make test-torch` has it
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
-        if torch or "import torch" not in block:
+        if "import torch" not in block:
             exec(compile(block, str(page), "exec"), names)
+        elif torch:  # which counts on JAX as it comes
+            with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+                exec(compile(block, str(page), "exec"), names)
     THEORIES.clear()
     THEORIES.update(theories)
 
