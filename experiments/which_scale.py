@@ -2,7 +2,7 @@
 
 What stands in front of a network sets its rates: omega_0 of a SIREN and the scales of a multi-scale network multiply
 the input, sigma is the spread of the frequencies of Fourier features. A small one leaves high modes for later than
-anybody waits; a large one evens all modes out and takes long for the low ones. Two-layer networks on the circle, and on
+anybody waits; a large one evens all modes out. Two-layer networks on the circle, and on
 the line behind the features. The controls: the prediction for another value.
 """
 

@@ -40,7 +40,8 @@ from lfp.networks.two_layer import TwoLayer
 
 HOLDS_BELOW = 0.05
 BENDS_BELOW = 0.3
-"""A network that bends by more is not told to hold: it bends two to six times as far as training leaves the theory."""
+"""A network that bends by more is not told to hold. Fourteen networks bent two to six times as far as training left the
+theory; but it is no bound: one of standard initialisation bent by .045 where training was .27 away."""
 QUANTILES = (0.05, 0.5, 0.95)
 DRAWS = 512
 TURNED, FLOOR, ROUGH = 0.25, 0.03, 0.3

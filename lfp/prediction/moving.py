@@ -47,8 +47,8 @@ class Moving(Empirical):
     def stand(self, plan: Plan, ground: Ground, probe: Probe) -> None:
         """The iterate of the first network must move a mode by little, and the next one by less than that.
 
-        Measured on the circle, sin x + ... + sin 7x, width 4096, alpha 20 and 10: where this holds, it is half as far
-        from training as the frozen kernel, or less. Beyond, it may be farther (tanh, alpha 5).
+        Measured on the circle, sin x + ... + sin 7x, width 4096, alpha 20 and 10: where this holds, it is about half as
+        far from training as the frozen kernel, or less. Beyond, it may be farther (tanh, alpha 5).
         """
         order = _order(plan)
         last, after = (_added(plan, ground, 0, one) for one in (order, order + 1))
