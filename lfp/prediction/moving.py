@@ -44,19 +44,19 @@ class Moving(Empirical):
         added = np.stack([_added(plan, ground, network, _order(plan)) for network in range(plan.seeds)])
         return Trajectory(plan.steps, still.values + added, plan.problem.x, {**still.meta, "kernel": "moving"})
 
-    def stand(self, plan: Plan, ground: Ground, probe: Probe) -> None:
+    def stand(self, plan: Plan, ground: Ground, found: Trajectory, probe: Probe) -> None:
         """The iterate of the first network must move a mode by little, and the next one by less than that.
 
         Measured on the circle, sin x + ... + sin 7x, width 4096, alpha 20 and 10: where this holds, it is about half as
         far from training as the frozen kernel, or less. Beyond, it may be farther (tanh, alpha 5).
         """
-        order = _order(plan)
-        last, after = (_added(plan, ground, 0, one) for one in (order, order + 1))
+        last = found.values[0] - super().follow(plan, ground).values[0]
+        after = _added(plan, ground, 0, _order(plan) + 1)
         sizes = []
         for change in (last, after - last):
             values = np.stack([np.zeros_like(change), change])
-            none, found = probe(Trajectory(plan.steps, values, plan.problem.x), plan.problem).remaining
-            sizes.append(float(np.abs(found - none).max()))
+            none, changed = probe(Trajectory(plan.steps, values, plan.problem.x), plan.problem).remaining
+            sizes.append(float(np.abs(changed - none).max()))
         if sizes[0] > FARTHEST or sizes[1] >= sizes[0] > NOTHING:
             msg = f"theory='moving' is beyond its reach: its iterate moves a mode by {sizes[0]:.2g}, the next one by "
             msg += f"{sizes[1]:.2g} more; allowed: {FARTHEST} at most, and less; 'meanfield' serves two layers"

@@ -190,7 +190,7 @@ def predict(
     rule = GradientDescent(1 / ground.largest) if rule is None else rule
     plan = Plan(network, problem, rule, steps, seeds, seed, dtype, center)
     curves = {chosen.name: chosen.follow(plan, ground)}
-    chosen.stand(plan, ground, probe)
+    chosen.stand(plan, ground, curves[chosen.name], probe)
     others = beside(chosen, network, rule, problem) | {one.name: one for one in dear if one.name != chosen.name}
     for name, other in others.items():
         with contextlib.suppress(_checks.InputError):  # a layer of the budget that does not exist

@@ -147,7 +147,7 @@ class Theory(eqx.Module):
     def refusal(self, network: Network, law: Law | None, points: int) -> str | None:
         """Why it does not apply; None where it does."""
 
-    def stand(self, plan: Plan, ground: Ground, probe: Probe) -> None:
+    def stand(self, plan: Plan, ground: Ground, found: Trajectory, probe: Probe) -> None:
         """Refuse to be laid over training, where the theory itself shows that it is beyond its reach.
 
         Raises:
