@@ -15,10 +15,10 @@ import jax
 import numpy as np
 
 import lfp
-from lfp import Forecast, Problem, probe
+from lfp import Forecast, Problem
 from lfp.figures import plots
 from lfp.measure.trajectory import parts
-from lfp.prediction.forecast import CALIBRATION, HOLDS_BELOW, forecast_of_networks, has_kink, response
+from lfp.prediction.forecast import CALIBRATION, HOLDS_BELOW, forecast, has_kink
 
 ACTIVATIONS = ("relu", "tanh", "erf", "gelu", "sin")
 SEEDS = 5
@@ -81,12 +81,10 @@ def measure(c: Config) -> dict | None:
         return None
     training = lfp.train(network, problem, law, looks, **ensemble).trajectory
     report = lfp.compare(prediction, training, remedies=False)
-    spread = probe(prediction.band, problem).spread()
-    mean = {name: probe(curve, problem).mean() for name, curve in prediction.curves.items()}
+    mean = {name: lfp.probe(curve, problem).mean() for name, curve in prediction.curves.items()}
     return {
         "config": asdict(c),
         "kind": "kink" if has_kink(network) else "smooth",
-        "reach": response(spread, prediction.laziness, network, SEEDS).tolist(),
         "lazy": [row["empirical_vs_training"] for row in report.modes],
         "gap": parts(mean["empirical"] - mean["ntk"]).tolist(),
         "drifted": parts(mean["moving"] - mean["empirical"]).tolist(),
@@ -129,33 +127,27 @@ def config(stored: dict) -> Config:
 def again(run: dict, calibration: dict | None = None) -> Forecast:
     """The forecast of a stored run with these constants, or with those that ship now."""
     gap, drifted = (np.array(run[name]) @ np.array([1, 1j]) for name in ("gap", "drifted"))
-    return forecast_of_networks(gap, drifted, build(config(run["config"]))[1], calibration=calibration)
+    return forecast(gap, drifted, build(config(run["config"]))[1], calibration=calibration)
 
 
 def calibrate(folder: Path) -> None:
-    """The constants of both laws of laziness, by kind of activation.
+    """The constants of the drift, by kind of activation.
 
-    Of the drift: the growth with which as many telling runs lie above the median as below, then the least scatter with
-    which 95 % of all lie inside. Of many points: median and scatter of x / R of the mode that laziness cost most, where
-    that was between 1e-3 and 1.
+    The growth with which as many telling runs lie above the median as below, then the least scatter with which 95 % of
+    all lie inside.
     """
-    found: dict = {"drift": {}}
-    for kind in ("kink", "smooth"):
-        runs = [r for r in read(folder) if r["kind"] == kind]
-        pairs = [(max(r["lazy"]), r["reach"][int(np.argmax(r["lazy"]))]) for r in runs]
-        logs = [np.log(lazy / (1 - lazy) / reach) for lazy, reach in pairs if 1e-3 < lazy < 1]
-        low, middle, high = np.quantile(logs, [0.16, 0.5, 0.84])
-        found[kind] = {"constant": round(float(np.exp(middle)), 3), "scatter": round(float(high - low) / 2, 3)}
-        found["drift"][kind] = _drift_constants(kind, runs)
-        print(kind, len(logs), "telling runs of", len(runs), found[kind], found["drift"][kind])
+    runs = {kind: [r for r in read(folder) if r["kind"] == kind] for kind in ("kink", "smooth")}
+    found = {kind: _constants(kind, some) for kind, some in runs.items()}
+    for kind, some in runs.items():
+        print(kind, len(some), "runs", found[kind])
     CALIBRATION.write_text(json.dumps(found) + "\n")
 
 
-def _drift_constants(kind: str, runs: list[dict]) -> dict:
+def _constants(kind: str, runs: list[dict]) -> dict:
     """Growth from the median of the telling runs, scatter from the coverage of all."""
 
     def ends(growth: float, scatter: float, some: list[dict]) -> np.ndarray:
-        constants = {"drift": {kind: {"growth": growth, "scatter": scatter}}}
+        constants = {kind: {"growth": growth, "scatter": scatter}}
         return np.array([again(r, constants).largest for r in some])
 
     telling = [r for r in runs if 1e-2 < max(r["lazy"]) < 1]

@@ -107,16 +107,34 @@ class Probe(eqx.Module):
     def __call__(self, trajectory: Trajectory, problem: Data) -> ModeCurves:
         """What is left of every part of the target."""
         self.refuse(problem)
-        runs, looks, points = trajectory.values.shape
+        target, scale, present = self._start(problem)
+        remaining = (target - self._parts(problem, trajectory.values)) / scale
+        return ModeCurves(trajectory.steps, self.labels(problem), remaining, present.astype(int))
+
+    def changes(self, problem: Data, values: Float[np.ndarray, "run t n"]) -> Inexact[np.ndarray, "run t k *c"]:
+        """What an addition to f changes of what is left: -P_k(values) / scale_k.
+
+        Example:
+            >>> from lfp import Circle, sum_of_modes
+            >>> data = sum_of_modes(Circle(), 8, [1, 2])
+            >>> abs(ModeProbe().changes(data, 0.5 * data.y[None, None]) + 0.5).max() < 1e-12
+            True
+        """
+        return -self._parts(problem, values) / self._start(problem)[1]
+
+    def _parts(self, problem: Data, values: Float[np.ndarray, "run t n"]) -> Inexact[np.ndarray, "run t k *c"]:
+        found = self.parts(problem, values.reshape(-1, values.shape[-1]))
+        return found.reshape(*values.shape[:2], *found.shape[1:])
+
+    def _start(self, problem: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The parts of the target, by what each is scaled, and whether it is there."""
         y = np.asarray(problem.y)
         target = self.parts(problem, y[None])[0]
         rms, size = np.sqrt(problem.weights @ y**2), length(target, 1)
         present = size > ABSENT * rms
         # a zero target has nothing to scale by: its error is absolute
         scale = np.where(present, target if self.modal else size, rms if rms > 0 else 1.0)
-        found = self.parts(problem, trajectory.values.reshape(-1, points)).reshape(runs, looks, *target.shape)
-        remaining = (target - found) / (scale if self.modal else scale[:, None])
-        return ModeCurves(trajectory.steps, self.labels(problem), remaining, present.astype(int))
+        return target, scale if self.modal else scale[:, None], present
 
 
 class ModeProbe(Probe):

@@ -1,12 +1,14 @@
 """Mini-batches: a law in the mean, and the spread about it."""
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from lfp import _checks
 from lfp.optimisers.descent import GradientDescent
-from lfp.optimisers.law import Law
+from lfp.optimisers.law import Composed, Law
 
 
 class MiniBatch(GradientDescent):
@@ -82,3 +84,20 @@ class MiniBatch(GradientDescent):
 
     def _curvature(self, largest_rate: float) -> float:
         return (1 - self.spread) * largest_rate + self.spread * float(self.largest)
+
+
+def on_part(law: Law, points: int) -> Law:
+    """The law on so many points that stand for all of its own: batches whose noise is the same, to a rounded batch.
+
+    Example:
+        >>> law = MiniBatch(0.5, batch=8, points=800, largest=2.0)
+        >>> round(on_part(law, 100).spread / law.spread, 3)
+        1.009
+    """
+    if isinstance(law, Composed):
+        return replace(law, law=on_part(law.law, points))
+    if not isinstance(law, MiniBatch):
+        return law
+    if not law.spread:
+        return GradientDescent(law.lr)
+    return MiniBatch(law.lr, round(1 / law.spread), points, law.largest, replacement=True)

@@ -22,6 +22,9 @@ from lfp.optimisers.law import Law
 from lfp.prediction.drift import clock
 from lfp.spectra.on_points import Spectrum
 
+SMALL = 64
+"""Rows or columns from which on the largest singular value is found by iteration."""
+
 
 def bend(
     network: Network,
@@ -44,14 +47,75 @@ def bend(
         dtype: precision in which the network is evaluated; None for that of the rates.
     """
     dtype = spectrum.rates.dtype if dtype is None else dtype
+    inner, x, sums = _pulls(network, problem, law, steps, spectrum, dtype)
+    found = np.asarray(_errors(inner, cast(params, dtype), x, sums), float)
+    return found.reshape(len(found), len(problem.x))
+
+
+def relative_change(
+    network: Network,
+    problem: Problem | Points,
+    law: Law,
+    steps: Int[np.ndarray, " t"],
+    params: Params,
+    spectrum: Spectrum,
+) -> dict[str, float]:
+    """|d| / |theta_0| of every layer at the last step, in spectral norms; layers that start at 0 are left out.
+
+    Args:
+        network: the network.
+        problem: the data, with what is left to learn of them.
+        law: the law of the optimiser.
+        steps: steps at which to look, increasing from 0.
+        params: its parameters at the start.
+        spectrum: rates on the data, by which it learns.
+
+    Example:
+        >>> from lfp import Custom, GradientDescent
+        >>> from lfp.kernels.empirical import empirical_kernel
+        >>> from lfp.spectra import gram_spectrum
+        >>> line = Custom(lambda key, dim: {"w": jnp.full((1, 1), 2.0)}, lambda p, x: (x @ p["w"])[:, 0], 1)
+        >>> data, start = Points(np.ones((1, 1)), np.ones(1)), line.init(None, 1)
+        >>> rates = gram_spectrum(empirical_kernel(line, start, jnp.ones((1, 1))), data.weights)
+        >>> relative_change(line, data, GradientDescent(0.5), np.array([0, 1]), start, rates)
+        {"['w']": 0.25}
+    """
+    dtype = spectrum.rates.dtype
+    inner, x, sums = _pulls(network, problem, law, steps[[0, -1]], spectrum, dtype)
+    params = cast(params, dtype)
+    moved = jax.tree.leaves(_moved(inner, params, x, sums[-1]))
+    pairs = zip(jax.tree_util.tree_leaves_with_path(params), moved, strict=True)
+    sizes = {jax.tree_util.keystr(path): (_norm(change), _norm(leaf)) for (path, leaf), change in pairs}
+    return {name: change / size for name, (change, size) in sizes.items() if size > 0}
+
+
+def _pulls(
+    network: Network,
+    problem: Problem | Points,
+    law: Law,
+    steps: Int[np.ndarray, " t"],
+    spectrum: Spectrum,
+    dtype: Any,
+) -> tuple[Network, Array, Array]:
+    """The network that sees all outputs at once, its points, and c_s: by how much each value has pulled until then."""
     rule, times = clock(law, spectrum.rates, steps)
     where, y = (jax.device_put(np.asarray(part, spectrum.rates.dtype)) for part in (times, problem.y))
     sums = problem.weights[None, :] * np.asarray(_sums(spectrum, rule, where, y))
     inner, points = at_once(network, problem)
     sums = sums if inner is network else by_output(problem, sums)
     x, sums = (jax.device_put(np.asarray(part, dtype)) for part in (points, sums))
-    found = np.asarray(_errors(inner, cast(params, dtype), x, sums), float)
-    return found.reshape(len(found), len(problem.x))
+    return inner, x, sums
+
+
+def _norm(leaf: Array) -> float:
+    """Of a matrix the largest singular value; of a vector its length; of a convolution that of (.., out)."""
+    matrix = np.asarray(leaf, float).reshape(-1, leaf.shape[-1] if leaf.ndim > 1 else 1)
+    if min(matrix.shape) < SMALL:
+        return float(np.linalg.norm(matrix, 2))
+    from scipy.sparse.linalg import svds
+
+    found: Any = svds(matrix, 1, return_singular_vectors=False, rng=np.random.default_rng(0))
+    return float(found[0])
 
 
 @eqx.filter_jit
@@ -83,3 +147,10 @@ def _errors(
         return apply(jax.tree.map(jnp.add, params, moved)) - start - linear
 
     return jax.lax.map(at, sums)
+
+
+@eqx.filter_jit
+def _moved(network: Network, params: Params, x: Float[Array, "n d"], c: Float[Array, "*no"]) -> Params:
+    """d = J^T c / alpha^2."""
+    back = jax.vjp(lambda params: network.apply(params, x), params)[1]
+    return jax.tree.map(lambda g: g / network.alpha**2, back(c)[0])

@@ -17,10 +17,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from lfp import _checks
-from lfp.domains.joint import Joint
 from lfp.domains.problems import Points, Problem
 from lfp.kernels.algebra import Function, as_kernel
 from lfp.kernels.empirical import cast, empirical_kernel
@@ -39,8 +38,6 @@ NEURONS = 1024
 FEWEST, MOST = 12, 128
 """Samples: their spread has a standard error of .06 (128) to .21 (12) of itself."""
 LARGEST_BAND = 1024
-SOME = 512
-"""Values that stand for more than `LARGEST_BAND`."""
 
 _WORK = 2**35  # operations for all samples, unless they are too few
 
@@ -68,44 +65,6 @@ def band_of(plan: Plan, infinite: Spectrum) -> Trajectory | None:
     pairs = zip(lessons, jax.random.split(keys, len(lessons)), strict=True)
     noise = np.concatenate([batch_noise(data, gram, law, plan.steps, one, each) for data, one in pairs])
     return replace(band, values=band.values + noise[: len(band.values)])
-
-
-def some_of(plan: Plan) -> tuple[Int[np.ndarray, " s"], Points]:
-    """`SOME` values that stand for all of a plan's: their places, and the data there; all where there are fewer."""
-    problem, count = plan.problem, len(plan.problem.x)
-    if count <= SOME:
-        return np.arange(count), Points(problem.x, problem.y, problem.weights)
-    outputs = problem.outputs if isinstance(problem, Joint) else 1
-    drawn = np.random.default_rng(0).choice(count // outputs, max(SOME // outputs, 2), replace=False)
-    rows = (np.sort(drawn)[:, None] * outputs + np.arange(outputs)).ravel()
-    share = np.asarray(problem.weights)[rows]
-    share = share * (np.asarray(problem.weights).sum() / share.sum())
-    return rows, Points(problem.x[rows], np.asarray(problem.y)[rows], share)
-
-
-def strays_on_some(plan: Plan, matrix: Complex[np.ndarray, "k n"]) -> Complex[np.ndarray, "run t k"] | None:
-    """How single networks stray in the coefficients of a probe, from `SOME` values of more than `LARGEST_BAND`.
-
-    The points are drawn from the data, and the rows of the probe are sums over these alone: the spread of a coefficient
-    hardly depends on the number of points, its mean, which is taken off, does.
-
-    Args:
-        plan: the training.
-        matrix: takes values at the data to coefficients.
-
-    Returns:
-        Deviations from their mean; None where the step is unstable for a sample.
-    """
-    problem = plan.problem
-    rows, some = some_of(plan)
-    share = some.weights
-    key = jax.random.fold_in(jax.random.key(plan.seed), np.uint32(2**31 - 1))
-    with contextlib.suppress(Unstable):
-        K = kernel(plan.network)
-        found = fluctuations(plan.network, some, plan.law, plan.steps, K, key, center=plan.center)
-        along = found.values @ (matrix[:, rows] * (share / np.asarray(problem.weights)[rows])).T
-        return along - along.mean(axis=0, keepdims=True)
-    return None
 
 
 def fluctuations(

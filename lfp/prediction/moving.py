@@ -41,8 +41,8 @@ class Moving(Empirical):
     def follow(self, plan: Plan, ground: Ground) -> Trajectory:
         """Linear dynamics, and what the movement of the kernel adds."""
         still = super().follow(plan, ground)
-        added = np.stack([_added(plan, ground, network, _order(plan)) for network in range(plan.seeds)])
-        return Trajectory(plan.steps, still.values + added, plan.problem.x, {**still.meta, "kernel": "moving"})
+        moved = np.stack([added(plan, ground, network) for network in range(plan.seeds)])
+        return Trajectory(plan.steps, still.values + moved, plan.problem.x, {**still.meta, "kernel": "moving"})
 
     def stand(self, plan: Plan, ground: Ground, found: Trajectory, probe: Probe) -> None:
         """The iterate of the first network must move a mode by little, and the next one by less than that.
@@ -51,12 +51,9 @@ class Moving(Empirical):
         far from training as the frozen kernel, or less. Beyond, it may be farther (tanh, alpha 5).
         """
         last = found.values[0] - super().follow(plan, ground).values[0]
-        after = _added(plan, ground, 0, _order(plan) + 1)
-        sizes = []
-        for change in (last, after - last):
-            values = np.stack([np.zeros_like(change), change])
-            none, changed = probe(Trajectory(plan.steps, values, plan.problem.x), plan.problem).remaining
-            sizes.append(float(np.abs(changed - none).max()))
+        after = added(plan, ground, 0, _order(plan) + 1)
+        changes = probe.changes(plan.problem, np.stack([last, after - last]))
+        sizes = np.abs(changes).reshape(2, -1).max(axis=1)
         if sizes[0] > FARTHEST or sizes[1] >= sizes[0] > NOTHING:
             msg = f"theory='moving' is beyond its reach: its iterate moves a mode by {sizes[0]:.2g}, the next one by "
             msg += f"{sizes[1]:.2g} more; allowed: {FARTHEST} at most, and less; 'meanfield' serves two layers"
@@ -68,7 +65,8 @@ def _order(plan: Plan) -> int:
     return 1 if has_kink(plan.network) else 2
 
 
-def _added(plan: Plan, ground: Ground, network: int, order: int) -> Float[np.ndarray, "t n"]:
-    """What the movement of the kernel of a network adds, at the data."""
+def added(plan: Plan, ground: Ground, network: int, order: int | None = None) -> Float[np.ndarray, "t n"]:
+    """What the movement of the kernel of a network adds at the data, to an order; None for the first that counts."""
+    order = _order(plan) if order is None else order
     data, params, rates = ground.lessons[network], ground.starts[network], ground.empirical[network]
     return drift(plan.network, data, plan.law, plan.steps, params, rates, order)

@@ -2,36 +2,32 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int
+from jaxtyping import Array, Float, Int
 
 from lfp import _checks
 from lfp._signature import says_itself
 from lfp.domains.joint import Joint
 from lfp.domains.problems import Problem
-from lfp.measure.probes import ABSENT, MODES, Data, ModeProbe, Probe, movement, sup_distance
-from lfp.measure.projections import Projection
+from lfp.measure.probes import MODES, Data, Probe, movement, sup_distance
 from lfp.measure.trajectory import Trajectory, log_steps
 from lfp.networks.joined import joined
 from lfp.networks.network import Network, inertia
 from lfp.optimisers.descent import GradientDescent
 from lfp.optimisers.law import Law
 from lfp.optimisers.recognised import Transformation
-from lfp.prediction.bend import bend
-from lfp.prediction.fluctuations import LARGEST_BAND, network_spectrum, some_of, strays_on_some
-from lfp.prediction.forecast import HOLDS_BELOW, Forecast, calibrated_on, forecast, forecast_of_networks
+from lfp.prediction.expected import expected, expected_of_limit, guarded
+from lfp.prediction.forecast import HOLDS_BELOW, Forecast, calibrated_on
 from lfp.prediction.meanfield import MeanField
-from lfp.prediction.rounding import rounding
 from lfp.prediction.theory import Ground, Theory, beside, pairs, refuse, theory_of
 from lfp.spectra.on_points import Spectrum
 from lfp.spectra.ranks import RankProbe
-from lfp.training.plan import Plan, as_law, less, refuse_swapped
+from lfp.training.plan import Plan, as_law, refuse_swapped
 
 
 class Prediction(eqx.Module):
@@ -202,84 +198,17 @@ def predict(
     lessons = ground.lessons if chosen.of_networks else plan.lessons_of_others()
     lazy = np.mean([laziness(network, one, rule, plan.steps, ground.reference) for one in lessons], axis=0)
     # the forecast is calibrated on modes, and where nothing moves there is nothing to forecast
-    known = probe.modal and said.doubt is None and movement(said.theory, problem, probe) >= HOLDS_BELOW
+    judged = probe.modal and said.doubt is None and movement(said.theory, problem, probe) >= HOLDS_BELOW
+    found: Forecast | None = None
     rich = next((one for one in (chosen, *dear) if isinstance(one, MeanField) and one.name in curves), None)
-    if known and rich is not None and not chosen.of_networks and _doubt(curves[rich.name]) is None:
+    if judged and rich is not None and not chosen.of_networks and _doubt(curves[rich.name]) is None:
         near = band if rich is chosen and band is not None else rich.band(plan, ground, curves)
-        expected = _expected_of_limit(said, curves[rich.name], near, ground.reference)
-    else:
-        expected = _expected(said, band, lazy, chosen.of_networks, ground.reference) if known else None
-    if expected is not None and expected.verdict == "holds" and not calibrated_on(network):
-        expected = replace(expected, bent=_bent(said, ground))
-    return Prediction(plan, chosen.name, curves, band, lazy, said.rates, expected, probe)
-
-
-def _expected(
-    said: Prediction, band: Trajectory | None, lazy: Float[np.ndarray, " t"], of_networks: bool, spectrum: Spectrum
-) -> Forecast:
-    """The forecast of D_sup, from what is known before training."""
-    curves, network, rough = said.curves, said.network, _rough(said, spectrum)
-    if "moving" in curves:
-        mean = {name: said.probe(curve, said.problem).mean() for name, curve in curves.items()}
-        return forecast_of_networks(
-            mean["empirical"] - mean[said.name], mean["moving"] - mean["empirical"], network, rough=rough
-        )
-    around = next(curve for curve in (band, curves.get("empirical"), said.theory) if curve is not None)
-    strays = said.probe(around, said.problem).remaining
-    if around is said.theory and not of_networks:
-        some = _strays_on_some(said)
-        strays = strays if some is None else some
-    gap = np.zeros((len(lazy), len(said.probe.modes(said.problem))), complex)
-    if said.name != "ntk" and not of_networks and "ntk" in curves:
-        gap = said.probe(said.theory, said.problem).mean() - said.probe(curves["ntk"], said.problem).mean()
-    return forecast(strays, gap, lazy, network, said.plan.seeds, known=of_networks, rough=rough)
-
-
-def _bent(said: Prediction, ground: Ground) -> float:
-    """How far the first network bends on the way of its own linear theory, at `SOME` points at most; 0 if unknown."""
-    plan, matrix = said.plan, _matrix(said)
-    if not plan.law.descends or matrix is None:
-        return 0.0
-    rows, some = some_of(plan)
-    start = ground.starts[0]
-    if not plan.center:
-        some = less(some, ground.offsets[0][rows])
-    rates = network_spectrum(plan.network, some, start)
-    found = bend(plan.network, some, plan.law, plan.steps, start, rates)
-    along = found @ (matrix[:, rows] * (some.weights / plan.problem.weights[rows])).T
-    return float((np.abs(along) / np.abs(_starts(said, matrix))).max())
-
-
-def _matrix(said: Prediction) -> Complex[np.ndarray, "k n"] | None:
-    """What takes values at the data to the numbers that the probe follows; None where these are vectors."""
-    probe = said.probe
-    if not isinstance(probe, Projection | ModeProbe):
-        return None
-    matrix = probe.matrix if isinstance(probe, Projection) else probe.matrix(said.problem)  # type: ignore[arg-type]
-    return None if matrix.ndim > 2 else matrix  # parts that are vectors have no forecast
-
-
-def _starts(said: Prediction, matrix: Complex[np.ndarray, "k n"]) -> Complex[np.ndarray, " k"]:
-    """The start of each, by which it is scaled: that of the target, or its rms where the target has none."""
-    y = np.asarray(said.problem.y)
-    target, rms = matrix @ y, np.sqrt(said.problem.weights @ y**2)
-    return np.where(np.abs(target) > ABSENT * rms, target, rms)
-
-
-def _expected_of_limit(said: Prediction, limit: Trajectory, band: Trajectory, spectrum: Spectrum) -> Forecast:
-    """The forecast where the mean field is known: laziness is the distance to it, what is left is the width.
-
-    The mean over the networks strays as `band` says, and the mean field as its own runs do.
-    """
-    probe, problem, plan = said.probe, said.problem, said.plan
-    groups = [(probe(band, problem).remaining, plan.seeds), (probe(limit, problem).remaining, len(limit.values))]
-    total = sum(len(strays) for strays, _ in groups) - 1  # `forecast` takes all as networks
-    scale = [np.sqrt(total * plan.seeds / ((len(strays) - 1) * runs)) for strays, runs in groups]
-    strays = np.concatenate([c * (s - s.mean(axis=0)[None]) for (s, _), c in zip(groups, scale, strict=True)])
-    lazy = probe(said.theory, problem).mean() - probe(limit, problem).mean()
-    how: dict[str, Any] = {"network": said.network, "seeds": plan.seeds, "rough": _rough(said, spectrum)}
-    moved, still = (forecast(strays, gap, np.zeros(len(lazy)), **how) for gap in (lazy, 0 * lazy))
-    return replace(moved, lazy=float(np.abs(lazy).max()), wide=still.wide)
+        found = expected_of_limit(said, curves[rich.name], near, ground.reference)
+    elif judged:
+        found = expected(said, ground, chosen)
+    if found is not None and not calibrated_on(network):
+        found = guarded(found, said, ground)
+    return Prediction(plan, chosen.name, curves, band, lazy, said.rates, found, probe)
 
 
 def _doubt(curve: Trajectory) -> str | None:
@@ -290,25 +219,6 @@ def _doubt(curve: Trajectory) -> str | None:
     if meta.get("reached") is False:
         return f"known to a standard error of {meta['standard_error']:.2g} only, by {meta['particles']} pairs"
     return None
-
-
-def _strays_on_some(said: Prediction) -> Complex[np.ndarray, "run t k"] | None:
-    """How networks stray where there are too many points for a band, relative to the start of every mode."""
-    matrix = _matrix(said)
-    if len(said.problem.x) <= LARGEST_BAND or matrix is None:
-        return None
-    found = strays_on_some(said.plan, matrix)
-    return None if found is None else found / _starts(said, matrix)
-
-
-def _rough(said: Prediction, spectrum: Spectrum) -> Complex[np.ndarray, "t k"] | float:
-    """What rounding does to the mean of the mode curves."""
-    errors = rounding(said.plan, spectrum)
-    if errors is None:
-        return 0.0
-    both = (replace(said.theory, values=values) for values in (errors, np.zeros_like(errors[:1])))
-    with_errors, without = (said.probe(curve, said.problem).mean() for curve in both)
-    return with_errors - without
 
 
 def laziness(

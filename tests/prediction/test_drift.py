@@ -22,7 +22,7 @@ from lfp import (
 from lfp.measure.probes import sup_distance
 from lfp.prediction.drift import drift
 from lfp.prediction.fluctuations import network_spectrum
-from lfp.prediction.forecast import forecast_of_networks
+from lfp.prediction.forecast import forecast
 from lfp.training import initialise, unstack
 
 PROBLEM = sum_of_modes(Circle(), 16, [1, 2])
@@ -75,11 +75,10 @@ def test_a_target_of_zero_moves_nothing():
 
 def test_the_interval_grows_with_the_drift():
     """Its median is the first order where that is small, more where it is large."""
-    table = {"drift": {"smooth": {"growth": 6.0, "scatter": 0.5}}}
+    table = {"smooth": {"growth": 6.0, "scatter": 0.5}}
     gap = np.zeros((3, 1), complex)
     small, large = (
-        forecast_of_networks(gap, np.full((3, 1), size + 0j), MLP(8, 1, "tanh"), calibration=table)
-        for size in (1e-4, 0.1)
+        forecast(gap, np.full((3, 1), size + 0j), MLP(8, 1, "tanh"), calibration=table) for size in (1e-4, 0.1)
     )
     for out, size, factor in ((small, 1e-4, 1.0), (large, 0.1, 1.6)):
         low, middle, high = out.largest / size / factor
