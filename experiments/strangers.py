@@ -3,6 +3,7 @@
 `python experiments/strangers.py run --seed 1 --count 40 --out runs` predicts and trains, one file a configuration; what
 is there is skipped. `check --folder runs` says how often the forecast was right, beside the forecast without bending
 and beside guessing the majority. Nothing is fitted here.
+A training that diverges counts as one that fails, with a D_sup of infinity.
 """
 
 import json

@@ -246,6 +246,7 @@ def _run(
     result = {
         **{key: getattr(report, key) for key in ("verdict", "forecast", "reason", "modes", "d_sup", "laziness")},
         "d_sup_expected": None if report.expected is None else report.expected.largest.tolist(),
+        "relative_change": None if report.expected is None else report.expected.changes,
         "kernel_drift": drift,
         "budget": report.budget(),
         "probe": {"name": probe.name, **quality},

@@ -222,13 +222,17 @@ def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None) -> tup
     if expected is None or lazy is None:
         return verdict, reason
     low, middle, high = expected.largest
+    moves = ""
+    if expected.changes:
+        layer = max(expected.changes, key=lambda name: expected.changes[name])
+        moves = f"; linear theory moves {layer} by {expected.changes[layer]:.2g} of itself, and no layer by more"
     if expected.verdict == "unknown":
         why = f"put into the network, the movement that linear theory needs bends it by {expected.bent:.2g} of a mode"
-        return verdict, f"{reason}; no forecast: {why}, though {middle:.2g} was expected"
+        return verdict, f"{reason}; no forecast: {why}, though {middle:.2g} was expected{moves}"
     agrees = "as" if expected.verdict == verdict else f"although {expected.verdict!r} was"
     inside = "inside" if low <= d_sup <= high else "outside"
     reason += f", {agrees} forecast (expected {middle:.3g}, {inside} [{low:.3g}, {high:.3g}]; laziness {lazy:.3g})"
-    return verdict, reason
+    return verdict, reason + moves
 
 
 def _noun(prediction: Prediction) -> str:
