@@ -117,7 +117,7 @@ class Probe(eqx.Module):
         Example:
             >>> from lfp import Circle, sum_of_modes
             >>> data = sum_of_modes(Circle(), 8, [1, 2])
-            >>> abs(ModeProbe().changes(data, 0.5 * data.y[None, None]) + 0.5).max() < 1e-12
+            >>> bool(abs(ModeProbe().changes(data, 0.5 * data.y[None, None]) + 0.5).max() < 1e-12)
             True
         """
         return -self._parts(problem, values) / self._start(problem)[1]

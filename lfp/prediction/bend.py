@@ -75,7 +75,7 @@ def relative_change(
         >>> from lfp.kernels.empirical import empirical_kernel
         >>> from lfp.spectra import gram_spectrum
         >>> line = Custom(lambda key, dim: {"w": jnp.full((1, 1), 2.0)}, lambda p, x: (x @ p["w"])[:, 0], 1)
-        >>> data, start = Points(np.ones((1, 1)), np.ones(1)), line.init(None, 1)
+        >>> data, start = Points(np.ones((1, 1)), np.ones(1), np.ones(1)), line.init(jax.random.key(0), 1)
         >>> rates = gram_spectrum(empirical_kernel(line, start, jnp.ones((1, 1))), data.weights)
         >>> relative_change(line, data, GradientDescent(0.5), np.array([0, 1]), start, rates)
         {"['w']": 0.25}

@@ -148,4 +148,5 @@ def _between(
     """Spectra of the kernel in the middle of every bin of the way, interpolated between the looks."""
     middles = (np.arange(BINS) + 0.5) / BINS * where[-1]
     shares = np.stack([np.interp(middles, where, row) for row in np.eye(len(where))], axis=1)
-    return [gram_spectrum(gram, frozen.weights) for gram in np.tensordot(shares, np.stack(kernels), 1)]
+    grams = np.tensordot(shares.astype(kernels[0].dtype), np.stack(kernels), 1)
+    return [gram_spectrum((gram + gram.T) / 2, frozen.weights) for gram in grams]  # symmetric to the last bit

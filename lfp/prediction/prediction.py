@@ -169,6 +169,52 @@ def predict(
         >>> bool(p.rates[0] > p.rates[1])
         True
     """
+    settings: dict[str, Any] = {"seeds": seeds, "seed": seed, "dtype": dtype, "center": center, "infinite": infinite}
+    said, ground, chosen, dear = _said(network, problem, law, steps, theory, also, probe, **settings)
+    plan, rule, curves = said.plan, said.law, said.curves
+    if not rule.exact:
+        return said
+    band = chosen.band(plan, ground, curves)
+    lessons = ground.lessons if chosen.of_networks else plan.lessons_of_others()
+    lazy = np.mean([laziness(said.network, one, rule, plan.steps, ground.reference) for one in lessons], axis=0)
+    found = _forecast(said, ground, chosen, dear, band)
+    return Prediction(plan, chosen.name, curves, band, lazy, said.rates, found, said.probe)
+
+
+def foresee(
+    network: Network,
+    problem: Data,
+    law: Law | None,
+    steps: Int[np.ndarray, " t"],
+    theory: str | Theory,
+    probe: Probe,
+    **settings: Any,
+) -> Forecast | None:
+    """The forecast of `predict` alone, without what it does not need: no band, no layers of the budget."""
+    said, ground, chosen, dear = _said(network, problem, law, steps, theory, (), probe, **settings, only=FORECASTING)
+    return _forecast(said, ground, chosen, dear, None) if said.law.exact else None
+
+
+FORECASTING = ("ntk", "empirical", "moving")
+"""The theories beside the one that is laid over training which its forecast uses."""
+
+
+def _said(
+    network: Network,
+    problem: Data,
+    law: Law | Transformation | None,
+    steps: Int[np.ndarray, " t"] | None,
+    theory: str | Theory,
+    also: str | Theory | Sequence[str | Theory],
+    probe: Probe | None,
+    *,
+    only: Sequence[str] | None = None,
+    **settings: Any,
+) -> tuple[Prediction, Ground, Theory, list[Theory]]:
+    """The curves, what their theories share, the theory that is laid over training, and the dear ones beside it.
+
+    Of the cheap ones beside it those of `only`, or all. The settings are those of `Ground`.
+    """
     steps = log_steps(3000, 80) if steps is None else steps
     rule: Law | None = as_law(law, steps, network)
     refuse_swapped(network, problem, rule)
@@ -180,35 +226,37 @@ def predict(
     dear = [theory_of(one) for one in ([also] if isinstance(also, str | Theory) else also)]
     for one in (chosen, *dear):
         refuse(one, network, rule, points)
-    ground = Ground(network, problem, rule, seeds=seeds, seed=seed, dtype=dtype, infinite=infinite, center=center)
+    ground = Ground(network, problem, rule, **settings)
     if probe is None:
         probe = MODES if isinstance(problem, Problem) else RankProbe(ground.reference, problem)
     rule = GradientDescent(1 / ground.largest) if rule is None else rule
-    plan = Plan(network, problem, rule, steps, seeds, seed, dtype, center)
+    plan = Plan(network, problem, rule, steps, ground.seeds, ground.seed, ground.dtype, ground.center)
     curves = {chosen.name: chosen.follow(plan, ground)}
     chosen.stand(plan, ground, curves[chosen.name], probe)
     others = beside(chosen, network, rule, problem) | {one.name: one for one in dear if one.name != chosen.name}
     for name, other in others.items():
-        with contextlib.suppress(_checks.InputError):  # a layer of the budget that does not exist
-            curves[name] = other.follow(plan, ground)
-    said = Prediction(plan, chosen.name, curves, rates=probe.rates(problem, ground.reference), probe=probe)
-    if not rule.exact:
-        return said
-    band = chosen.band(plan, ground, curves)
-    lessons = ground.lessons if chosen.of_networks else plan.lessons_of_others()
-    lazy = np.mean([laziness(network, one, rule, plan.steps, ground.reference) for one in lessons], axis=0)
+        if only is None or name in only:
+            with contextlib.suppress(_checks.InputError):  # a layer of the budget that does not exist
+                curves[name] = other.follow(plan, ground)
+    rates = probe.rates(problem, ground.reference)
+    return Prediction(plan, chosen.name, curves, rates=rates, probe=probe), ground, chosen, dear
+
+
+def _forecast(
+    said: Prediction, ground: Ground, chosen: Theory, dear: list[Theory], band: Trajectory | None
+) -> Forecast | None:
+    """What is expected; None where nothing moves, of parts that are no modes, and where the theory claims nothing."""
+    plan, curves, probe = said.plan, said.curves, said.probe
     # the forecast is calibrated on modes, and where nothing moves there is nothing to forecast
-    judged = probe.modal and said.doubt is None and movement(said.theory, problem, probe) >= HOLDS_BELOW
-    found: Forecast | None = None
+    if not probe.modal or said.doubt is not None or movement(said.theory, said.problem, probe) < HOLDS_BELOW:
+        return None
     rich = next((one for one in (chosen, *dear) if isinstance(one, MeanField) and one.name in curves), None)
-    if judged and rich is not None and not chosen.of_networks and _doubt(curves[rich.name]) is None:
+    if rich is not None and not chosen.of_networks and _doubt(curves[rich.name]) is None:
         near = band if rich is chosen and band is not None else rich.band(plan, ground, curves)
         found = expected_of_limit(said, curves[rich.name], near, ground.reference)
-    elif judged:
+    else:
         found = expected(said, ground, chosen)
-    if found is not None and not calibrated_on(network):
-        found = guarded(found, said, ground)
-    return Prediction(plan, chosen.name, curves, band, lazy, said.rates, found, probe)
+    return found if calibrated_on(said.network) else guarded(found, said, ground)
 
 
 def _doubt(curve: Trajectory) -> str | None:

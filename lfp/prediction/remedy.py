@@ -15,19 +15,19 @@ from lfp.measure.probes import sup_distance
 from lfp.networks.network import Custom, Wrapped
 from lfp.neurons.distributions import Gaussian, Uniform
 from lfp.prediction.forecast import HOLDS_BELOW
-from lfp.prediction.prediction import Prediction, predict
+from lfp.prediction.prediction import Prediction, foresee
 
 
 def remedies(said: Prediction) -> dict[str, float]:
     """The expected D_sup of the same training with one thing changed: twice the width, ten times alpha, and such.
 
-    Nothing is trained; each of them costs what the prediction cost.
+    Nothing is trained; each of them costs a forecast.
 
     Args:
         said: a prediction with a forecast.
 
     Example:
-        >>> from lfp import Circle, TwoLayer, sum_of_modes
+        >>> from lfp import Circle, TwoLayer, predict, sum_of_modes
         >>> said = predict(TwoLayer(64), sum_of_modes(Circle(), 16, [1, 2]), steps=np.arange(9), seeds=1)
         >>> sorted(remedies(said))
         ['ten times alpha', 'twice the width']
@@ -55,9 +55,9 @@ def _tried(said: Prediction, changes: dict[str, dict[str, Any]]) -> dict[str, fl
         same = {"network": plan.network, "problem": said.problem, "law": plan.law, "dtype": plan.dtype}
         ensemble = {"theory": said.name, "seeds": plan.seeds, "seed": plan.seed, "center": plan.center}
         with contextlib.suppress(_checks.InputError):  # a change that the theory does not take
-            other = predict(steps=plan.steps, probe=said.probe, **{**same, **ensemble, **change})
-            if other.forecast is not None:
-                found[name] = float(other.forecast.largest[1])
+            other = foresee(steps=plan.steps, probe=said.probe, **{**same, **ensemble, **change})
+            if other is not None:
+                found[name] = float(other.largest[1])
     return found
 
 

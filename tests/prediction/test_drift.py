@@ -99,3 +99,11 @@ def test_the_moving_kernel_is_laid_over_training_where_its_iterates_come_togethe
     run, curves = train(said).trajectory, said.curves
     moving, frozen = (sup_distance(curves[name], run, PROBLEM, said.probe).max() for name in ("moving", "empirical"))
     assert moving < frozen / 2
+
+
+def test_single_precision_has_a_moving_kernel_too():
+    """Rounding makes its kernels asymmetric by a bit."""
+    with jax.enable_x64(False):
+        said = predict(TwoLayer(64), PROBLEM, steps=np.arange(9), seeds=1)
+    assert "moving" in said.curves
+    assert said.forecast is not None
