@@ -111,7 +111,8 @@ def plot(data: Any, c: Config) -> Any:
         for row in np.abs(training.remaining[:, 1:, k]):
             ax.plot(training.steps[1:], row, color=colour, lw=0.7)
         ax.plot(theory.steps[1:], np.abs(theory.mean()[1:, k]), color=dark, ls=plots.DASHED, label=f"mode {c.modes[k]}")
-        ax.plot(c.looks, [PUBLISHED[look][k] for look in c.looks], "x", color=dark, ms=7, mew=2)
+        seen, label = [PUBLISHED[look][k] for look in c.looks], "published" if k else None
+        ax.plot(c.looks, seen, "x", color=dark, ms=7, mew=2, label=label)
     ax.set(xscale="log", yscale="log", ylim=(1e-3, 2), xlabel="step", ylabel="share left")
     ax.legend(loc="lower left")
     return fig
