@@ -66,13 +66,15 @@ def run(c: Config, stage: Stage = experiment.direct) -> experiment.Arrays:
     data = lfp.sum_of_modes(lfp.Circle(), c.points, c.modes, AMPLITUDE)
     steps = np.unique(np.concatenate([lfp.log_steps(c.looks[-1], 60), c.looks]))
     law = lfp.GradientDescent(c.lr)
-    said = lfp.predict(network(c), data, law, steps, theory="empirical", seeds=c.seeds, seed=c.seed, center=False)
+    same: dict[str, Any] = {"seeds": c.seeds, "center": False}
+    said = lfp.predict(network(c), data, law, steps, theory="empirical", seed=c.seed, **same)
 
     assert said.forecast is not None
     forecast = {"expected": ((), said.forecast.largest[1]), "bent": ((), said.forecast.bent)}
 
     def trained() -> experiment.Arrays:
-        return pack("training", lfp.probe(lfp.train(said).trajectory, data))
+        run = lfp.train(network(c), data, law, steps, seed=c.seed, **same)
+        return pack("training", lfp.probe(run.trajectory, data))
 
     return pack("theory", lfp.probe(said.theory, data)) | forecast | stage("training", trained)
 
