@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lfp import _checks
-from lfp.numerics.covariance import SampleCovariance
+from lfp.numerics.covariance import RepeatedCovariance, SampleCovariance
 from lfp.spectra.on_domain import ModeRates
 
 _FINEST = 120  # ridges that are tried before the best one is refined
@@ -56,6 +56,7 @@ def learning_curve(
     noise: float = 0.0,
     *,
     population: int | None = None,
+    repeated: bool = False,
 ) -> LearningCurve:
     """Error of kernel regression, (1/n) sum (f - y)^2 + (ridge / n) |f|_K^2, mode by mode.
 
@@ -73,6 +74,7 @@ def learning_curve(
         noise: variance of the noise of the labels.
         population: number of points from which the samples are drawn without repetition; `test` is at the rest of
             them. None for independent samples.
+        repeated: whether a point of the population may be drawn more than once; `test` is then at any of them.
 
     Raises:
         InputError: samples below 1, or at least as many as there are modes without a ridge; a negative ridge, noise,
@@ -85,13 +87,19 @@ def learning_curve(
     """
     _checks.nonnegative("ridge", ridge)
     _checks.nonnegative("noise", noise)
-    counts = counted(samples, population)
+    counts = counted(samples, None if repeated else population)
+    size = math.inf if population is None else float(_checks.integer("population", population, 2))
+    kind = RepeatedCovariance if repeated and population is not None else SampleCovariance
     shares, listed, beyond = _spread(rates)
     power = powers(power, len(listed))
-    found = [_curve(shares, listed, 0.0, power, int(n), ridge, noise, population) for n in counts]
-    other = found
+
+    def curves(beyond: float) -> list[dict[str, Any]]:
+        padded = _padded(listed, len(shares), beyond)
+        return [_curve(kind(shares, padded, int(n), size), listed, power, ridge, noise) for n in counts]
+
+    found = other = curves(0.0)
     if beyond > 0 and len(shares) > len(listed):
-        other = [_curve(shares, listed, beyond, power, int(n), ridge, noise, population) for n in counts]
+        other = curves(beyond)
     columns = {name: np.array([one[name] for one in found]) for name in found[0]}
     error = np.abs(columns["test"] - np.array([one["test"] for one in other]))
     return LearningCurve(counts, power, float(noise), float(ridge), error=error, **columns)
@@ -152,17 +160,10 @@ def powers(power: Any, count: int) -> Float[np.ndarray, " k"]:
 
 
 def _curve(
-    shares: np.ndarray,
-    listed: np.ndarray,
-    beyond: float,
-    power: np.ndarray,
-    n: int,
-    ridge: float,
-    noise: float,
-    population: int | None,
+    covariance: SampleCovariance, listed: np.ndarray, power: np.ndarray, ridge: float, noise: float
 ) -> dict[str, Any]:
     """All that is known at one n."""
-    covariance = SampleCovariance(shares, _padded(listed, len(shares), beyond), n, population or math.inf)
+    n = covariance.samples
     kappa = covariance.kappa(ridge / n)
     found = _errors(covariance, listed, power, np.array([kappa]), ridge / n, noise)
     best_ridge, best_test = _best(covariance, listed, power, noise)
@@ -187,13 +188,13 @@ def _errors(
     bias = (power * missed**2).sum(1)
     # N_k l_k^2, whose factors may be beyond floating point
     spread = covariance.shares[: len(listed)] * listed / (listed + kappa[:, None]) ** 2
-    gain = slope * covariance.spared(kappa, kappa) * bias + slope * noise / n
+    gain = slope * covariance.spared(kappa) * bias + slope * noise / n
     excess = power * missed**2 + spread * gain[:, None]
     fitted = (ridges / kappa) ** 2 * slope * bias
     variance = ridges * slope * covariance.overlap(kappa, kappa) / n
     training = fitted + noise * (1 - df / n - variance)
     test = excess.sum(1)
-    if math.isfinite(size):
+    if math.isfinite(size) and not isinstance(covariance, RepeatedCovariance):
         test = (size * test - n * (fitted + noise * (df / n - variance))) / (size - n)
     return {"learnability": learnability, "excess": excess, "test": test + noise, "training": np.maximum(training, 0.0)}
 
