@@ -3,12 +3,13 @@
 `python experiments/draws.py run --seed 1 --out runs` draws, one file a setting; what is there is skipped. `run --cause`
 draws what tells why: Gaussian features with the rates of the sphere, and spheres of 10 to 60 dimensions. `check
 --folder runs` judges every degree that carries power, counts by family, tries what must fail, and says what the rule
-said.
+said; `dimensions` shows how the deviation falls.
 
 Errors are exact means over targets and noise, so that only the samples are random. A draw costs a Cholesky factor a
 ridge, n^3 / 3, and 2 n^2 N for the N functions of the judged degrees: 8e9 operations at n = 2000.
 """
 
+import contextlib
 import json
 import math
 import time
@@ -23,11 +24,20 @@ import numpy as np
 
 import lfp
 from lfp.prediction.averaged import MeanErrors, mean_errors, zonal_factors
+from lfp.prediction.concentration import LARGEST_SPREAD
 from lfp.prediction.samples import draw_points
 
 NOISES, LEAST, CLOSE, DEVIATIONS = (0.0, 0.25), 1e-3, 0.05, 3.0
 """Variances of noise; errors that are judged, of the power of a degree; relative error and standard errors allowed."""
 DRAWS, MOST, PRECISE = 200, 5000, 0.02
+SIZES = {
+    "n = 3 d": lambda d: 3 * d,
+    "n = 10 d": lambda d: 10 * d,
+    "n = d^2": lambda d: d**2,
+    "n = 3 d^2": lambda d: 3 * d**2,
+}
+LARGEST = 3600
+_WHOLE = 49  # degrees of the circle that make up its whole error
 GOOD = 0.1
 """What the rule promises."""
 NETWORKS = {
@@ -63,6 +73,11 @@ class Setting:
         return f"{kind}{self.space}-{self.dim}-{self.network}-{self.samples}-{len(self.degrees)}"
 
     @property
+    def followed(self) -> list[int]:
+        """Degrees in which errors are measured."""
+        return list(range(_WHOLE)) if self.whole else list(self.degrees)
+
+    @property
     def where(self) -> Any:
         return lfp.Circle() if self.space == "circle" else getattr(lfp, self.space.capitalize())(self.dim)
 
@@ -86,9 +101,8 @@ def causes() -> list[Setting]:
     found = [Setting("sphere", 10, network, n, gaussian=True) for n in (30, 100, 300, 1000) for network in NETWORKS]
     found = [s for s in found if s.network != "two-layer"]
     for dim in (10, 15, 20, 30, 40, 60):
-        for n in (3 * dim, 10 * dim, dim**2, 3 * dim**2):
-            if n <= 3600:
-                found.append(Setting("sphere", dim, "relu", n, (0.0,), degrees=(1, 2)))
+        sizes = {n(dim) for n in SIZES.values()}
+        found += [Setting("sphere", dim, "relu", n, (0.0,), degrees=(1, 2)) for n in sizes if n <= LARGEST]
     return sorted(found, key=lambda s: s.samples)
 
 
@@ -98,12 +112,12 @@ Draw = Callable[[np.random.Generator], tuple[list[np.ndarray], np.ndarray]]
 
 def on_space(s: Setting) -> Draw:
     """Independent points, or different corners."""
-    known, top = lfp.kernel(NETWORKS[s.network]), max(s.degrees)
+    known = lfp.kernel(NETWORKS[s.network])
 
     def draw(rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
         x = draw_points(s.where, s.samples, rng, s.repeated)
-        factors = zonal_factors(s.where, x, top)
-        return factors if s.whole else [factors[k] for k in s.degrees], np.asarray(known(jnp.asarray(x), None))
+        factors = zonal_factors(s.where, x, max(s.followed))
+        return [factors[k] for k in s.followed], np.asarray(known(jnp.asarray(x), None))
 
     return draw
 
@@ -135,15 +149,14 @@ def of_gaussians(s: Setting, rates: lfp.ModeRates, many: float = 20.0) -> Draw:
 
 def rates_of(s: Setting) -> lfp.ModeRates:
     top = 4096 if s.space == "circle" else 64
-    return lfp.spectrum(NETWORKS[s.network], s.where, min(top, s.where.highest or top))
+    return lfp.spectrum(NETWORKS[s.network], s.where, min(top, s.where.highest or top))  # type: ignore[return-value]
 
 
 def measure(s: Setting, seed: int, draws: int = DRAWS, most: int = MOST) -> dict[str, Any]:
     """Errors of every draw, until their means are known well enough, and the spread that the rule looks at."""
     began, rates = time.perf_counter(), rates_of(s)
-    degrees = list(range(max(s.degrees) + 1)) if s.whole else list(s.degrees)
-    listed = np.where(rates.above_noise, np.exp(rates.log_rates), 0.0)[degrees]
-    sizes = [rates.multiplicities[k] for k in degrees]
+    listed = np.where(rates.above_noise, np.exp(rates.log_rates), 0.0)[s.followed]
+    sizes = [rates.multiplicities[k] for k in s.followed]
     draw = of_gaussians(s, rates) if s.gaussian else on_space(s)
     found: dict[float, list[MeanErrors]] = {ridge: [] for ridge in s.ridges}
     count = 0
@@ -191,17 +204,15 @@ class Case(NamedTuple):
 
 def cases(s: Setting, gain: np.ndarray, noise: np.ndarray) -> Iterator[Case]:
     """Power in all degrees, and in each alone."""
-    every = list(range(len(noise[0])))
-    places = list(s.degrees) if s.whole else every
+    places = [s.followed.index(k) for k in s.degrees]
     for variance in s.noises:
         if not s.whole:
-            power = np.full(len(every), s.power)
-            yield Case("all", variance, power, every, gain @ power + variance * noise)
+            power = np.full(len(places), s.power)
+            yield Case("all", variance, power, places, gain @ power + variance * noise)
         for place in places:
-            power = np.where(np.arange(len(every)) == place, s.power, 0.0)
+            power = np.where(np.arange(noise.shape[1]) == place, s.power, 0.0)
             errors = gain @ power + variance * noise
-            drawn = errors.sum(1) if s.whole else errors[:, place]
-            yield Case("alone", variance, power, [place], drawn[:, None])
+            yield Case("alone", variance, power, [place], (errors.sum(1) if s.whole else errors[:, place])[:, None])
 
 
 def precise(s: Setting, found: list[MeanErrors]) -> bool:
@@ -232,7 +243,6 @@ class Row(NamedTuple):
     family: str
     setting: Setting
     ridge: float
-    target: str
     noise: float
     degree: int
     draws: int
@@ -250,88 +260,83 @@ class Row(NamedTuple):
         return abs(value - self.drawn) <= max(DEVIATIONS * self.error, CLOSE * self.drawn)
 
     @property
+    def verdicts(self) -> list[bool]:
+        """Of the theory and of both controls."""
+        return [self.within(value) for value in (self.theory, self.once, self.alone)]
+
+    @property
     def off(self) -> float:
         """Theory over draws, less 1."""
         return self.theory / self.drawn - 1
 
     def __str__(self) -> str:
         s = self.setting
-        place = (
-            f"{s.network:9} n={s.samples:<5} ridge {self.ridge:<4} noise {self.noise:<5} {self.target:5} {self.degree}"
-        )
+        place = f"{s.network:9} n={s.samples:<5} ridge {self.ridge:<4} noise {self.noise:<5} degree {self.degree}"
         verdict = "" if self.within(self.theory) else "OFF"
         return f"{place}  {self.drawn:8.5f} +- {self.error:.5f}  {self.theory:8.5f} {100 * self.off:+6.1f} %  {verdict}"
 
 
 def rows(stored: dict[str, Any]) -> Iterator[Row]:
     """All that is judged of a setting."""
-    plain = {key: tuple(v) if isinstance(v, list) else v for key, v in stored["setting"].items()}
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored["setting"].items()}
     s = Setting(**plain)
-    rates = rates_of(s)
+    rates, kind = rates_of(s), "Gaussian features, " if s.gaussian else ""
     for ridge, errors, spread in zip(s.ridges, stored["errors"], stored["spread"], strict=True):
         gain, noise = np.array(errors["gain"]), np.array(errors["noise"])
-        kind = "Gaussian features, " if s.gaussian else ""
-        family = f"{kind}{s.space} d={s.dim}, {'ridge' if ridge else 'no ridge'}"
         for case in cases(s, gain, noise):
+            family = f"{kind}{s.space} d={s.dim}, {'ridge' if ridge else 'no ridge'}, power in {case.target}"
             said = theories(s, rates, ridge, case)
             for i, place in enumerate(case.judged):
                 mean, error = float(case.mean[i]), float(case.error[i])
                 if mean >= LEAST * s.power:
-                    degree = place if s.whole else s.degrees[place]
-                    values = [float(one[i]) for one in said]
-                    good = spread <= lfp.prediction.concentration.LARGEST_SPREAD
-                    yield Row(family, s, ridge, case.target, case.noise, degree, len(gain), mean, error, *values, good)
+                    values = [float(theory[i]) for theory in said]
+                    where = (family, s, ridge, case.noise, s.followed[place], len(gain))
+                    yield Row(*where, mean, error, *values, spread <= LARGEST_SPREAD)
 
 
-def theories(s: Setting, rates: lfp.ModeRates, ridge: float, case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def theories(s: Setting, rates: lfp.ModeRates, ridge: float, case: Case) -> list[np.ndarray]:
     """The learning curve and both controls, of the degrees that are judged."""
-    power, n = np.zeros(len(rates.shares)), s.samples
-    power[list(range(len(case.power))) if s.whole else list(s.degrees)] = case.power
-    at = case.judged if s.whole else [s.degrees[place] for place in case.judged]
+    power, n, at = np.zeros(len(rates.shares)), s.samples, [s.followed[place] for place in case.judged]
+    power[s.followed] = case.power
     curve = lfp.learning_curve(rates, power, n, ridge, case.noise, population=s.population, repeated=s.repeated)
-    left = (1 - curve.learnability[0, at]) ** 2
-    bias = (power * (1 - curve.learnability[0]) ** 2).sum() + case.noise
-    alone = power[at] * left * (curve.excess[0].sum() + case.noise) / bias
-    try:
+    bias = power * (1 - curve.learnability[0]) ** 2
+    whole = curve.excess[0].sum()
+    alone = bias[at] * (whole + case.noise) / (bias.sum() + case.noise)
+    once = np.full(len(at), np.nan)
+    with contextlib.suppress(lfp.InputError):  # as many samples as there are modes then
         listed = np.where(rates.above_noise, rates.rates, 0.0)
-        other = lfp.learning_curve(listed, power, n, ridge, case.noise)
-    except lfp.InputError:  # as many samples as there are modes then
-        return shown(s, curve)[at], np.full(len(at), np.nan), alone
-    return shown(s, curve)[at], shown(s, other)[at], alone
-
-
-def shown(s: Setting, curve: lfp.LearningCurve) -> np.ndarray:
-    """Errors by degree, or at each degree their sum."""
-    return np.full_like(curve.excess[0], curve.excess[0].sum()) if s.whole else curve.excess[0]
+        excess = lfp.learning_curve(listed, power, n, ridge, case.noise).excess[0]
+        once = np.full(len(at), excess.sum()) if s.whole else excess[at]
+    return [np.full(len(at), whole) if s.whole else curve.excess[0, at], once, alone]
 
 
 def check(folder: Path) -> bool:
     """Every degree judged, the counts by family, the controls, and the rule."""
     found = [row for path in sorted(folder.glob("*.json")) for row in rows(json.loads(path.read_text()))]
-    families = list(dict.fromkeys(row.family for row in found))
-    for family in families:
-        print(f"\n{family}", *(row for row in found if row.family == family), sep="\n")
-    print()
-    failed = True
-    for family in families:
-        some = [row for row in found if row.family == family]
-        right, once, alone = (
-            sum(row.within(v) for row, v in zip(some, values, strict=True))
-            for values in ([row.theory for row in some], [row.once for row in some], [row.alone for row in some])
-        )
-        failed &= once < len(some) and alone < len(some)
-        worst = max((row.off for row in some), key=abs)
-        print(
-            f"{family}: {right} of {len(some)} within {DEVIATIONS:g} standard errors or {CLOSE:.0%}, largest "
-            f"{worst:+.3f}; controls {once} and {alone}; draws {min(r.draws for r in some)} to "
-            f"{max(r.draws for r in some)}, standard error up to {max(r.error / r.drawn for r in some):.3f}"
-        )
+    families: dict[str, list[Row]] = {}
+    for row in found:
+        families.setdefault(row.family, []).append(row)
+    for family, some in families.items():
+        print(f"\n{family}", *some, sep="\n")
+    print(f"\nwithin {DEVIATIONS:g} standard errors or {CLOSE:.0%}:")
+    passed = [count(family, some) for family, some in families.items()]
     said = by_rule(found)
     print(
         f"the rule called {sum(good for good, _ in said)} of {len(said)} settings good to {GOOD:.0%}, "
         f"of which {sum(good and held for good, held in said)} were; {sum(held for _, held in said)} were"
     )
-    return failed and all(row.within(row.theory) for row in found)
+    return all(passed)
+
+
+def count(family: str, some: list[Row]) -> bool:
+    """Of one family, whether every degree is within the gate and no control is."""
+    right, once, alone = (sum(values) for values in zip(*(row.verdicts for row in some), strict=True))
+    worst, draws = max((row.off for row in some), key=abs), [row.draws for row in some]
+    print(
+        f"{family}: {right} of {len(some)}, largest {worst:+.3f}; controls {once} and {alone}; draws {min(draws)} to "
+        f"{max(draws)}, standard error up to {max(row.error / row.drawn for row in some):.3f}"
+    )
+    return right == len(some) and once < len(some) and alone < len(some)
 
 
 def by_rule(found: list[Row]) -> list[tuple[bool, bool]]:
@@ -343,7 +348,24 @@ def by_rule(found: list[Row]) -> list[tuple[bool, bool]]:
     return [(some[0].good, all(abs(row.off) <= GOOD for row in some)) for some in groups.values()]
 
 
+def dimensions(folder: Path) -> None:
+    """How theory over draws, less 1, falls with the dimension at fixed n / dim and n / dim^2, and as which power."""
+    groups: dict[Any, list[Row]] = {}
+    for path in sorted(folder.glob("*-sphere-*.json")):
+        for row in rows(json.loads(path.read_text())):
+            s = row.setting
+            for name, n in SIZES.items():
+                if not s.gaussian and n(s.dim) == s.samples and s.degrees == (1, 2):
+                    groups.setdefault((name, row.family.split("in ")[1], row.noise, row.degree), []).append(row)
+    for key, some in groups.items():
+        some = sorted(some, key=lambda row: row.setting.dim)
+        sure = [(math.log(r.setting.dim), math.log(abs(r.off))) for r in some if abs(r.off) > 3 * r.error / r.drawn]
+        power = f"{np.polyfit(*np.transpose(sure), 1)[0]:.2f}" if len(sure) > 2 else "-"
+        shown = ", ".join(f"d={r.setting.dim} {100 * r.off:+.2f}({100 * r.error / r.drawn:.2f})" for r in some)
+        print(*key, f": {shown} %; power {power}")
+
+
 if __name__ == "__main__":
     import tyro
 
-    tyro.extras.subcommand_cli_from_dict({"run": run, "check": check})
+    tyro.extras.subcommand_cli_from_dict({"run": run, "check": check, "dimensions": dimensions})

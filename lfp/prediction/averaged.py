@@ -46,9 +46,10 @@ def zonal_factors(where: Zonal, x: Float[np.ndarray, "n d"], top: int) -> list[F
 
 def _factor(matrix: Float[np.ndarray, "n n"], rank: int) -> Factor:
     """Cholesky with pivots, which stops at the rank."""
-    from scipy.linalg import lapack
+    from scipy.linalg import get_lapack_funcs
 
-    lower, pivots, found, _ = lapack.dpstrf(matrix, lower=1)
+    (pstrf,) = get_lapack_funcs(("pstrf",), (matrix,))
+    lower, pivots, found, _ = pstrf(matrix, lower=1)
     kept = np.tril(lower[:, : min(rank, found)])
     factor = np.empty_like(kept)
     factor[pivots - 1] = kept
