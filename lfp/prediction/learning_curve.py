@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from lfp import _checks
 from lfp.numerics.covariance import RepeatedCovariance, SampleCovariance
 from lfp.spectra.on_domain import ModeRates
+from lfp.spectra.on_points import FourierSpectrum
 
 _FINEST = 120  # ridges that are tried before the best one is refined
 
@@ -49,7 +50,7 @@ class LearningCurve:
 
 
 def learning_curve(
-    rates: ModeRates | Float[np.ndarray, " _k"],
+    rates: ModeRates | FourierSpectrum | Float[np.ndarray, " _k"],
     power: Float[np.ndarray, " k"],
     samples: int | Sequence[int] | Int[np.ndarray, " n"],
     ridge: float = 0.0,
@@ -67,7 +68,8 @@ def learning_curve(
     without a ridge in one dimension; `concentration` says where. Of a `population` the law of free compression.
 
     Args:
-        rates: of `spectrum` on a domain, or one rate for every mode. The trace beyond the modes listed acts as a ridge.
+        rates: of `spectrum` on a domain or on an even grid, or one rate for every mode. The trace beyond the modes
+            listed acts as a ridge.
         power: v_k, mean square of the target in each mode, summed over a degree.
         samples: one number of samples, or several.
         ridge: delta >= 0, on the sum of squares.
@@ -129,6 +131,9 @@ def _spread(rates: Any) -> tuple[np.ndarray, np.ndarray, float]:
 
     A mode below the noise is never learnt: its share belongs to the rest.
     """
+    if isinstance(rates, FourierSpectrum):
+        listed = np.maximum(np.asarray(rates.rates, np.float64), 0.0)  # below 0 by rounding
+        return rates.multiplicities * listed, listed, 0.0
     if not isinstance(rates, ModeRates):
         array = np.asarray(_checks.real("rates", rates, 1), np.float64)
         if not len(array) or not (_checks.finite("rates", array) >= 0).all() or not array.any():

@@ -20,6 +20,7 @@ from lfp import (
     kernel,
     learning_curve,
     spectrum,
+    sum_of_modes,
 )
 from lfp.prediction.samples import draw_points
 from lfp.spectra import ModeRates
@@ -237,6 +238,19 @@ def test_samples_of_a_population_with_repetition(n, ridge, noise):
     assert theory.test[0] == pytest.approx(theory.excess.sum() + noise)
     other = learning_curve(rates, heights**2, **how).excess[0]  # independent samples are another law
     assert max(abs(other[some].sum() / one - 1) for some, one in zip(groups, mean, strict=True)) > 0.1
+
+
+def test_frequencies_of_a_grid_are_counted_with_both_signs():
+    problem = sum_of_modes(Circle(), 32, (1, 3))
+    grid = spectrum(TwoLayer(8, "erf"), problem)
+    power = np.asarray(grid.coefficients(jnp.asarray(problem.y)))
+    both = np.abs(np.fft.fftfreq(32, 1 / 32)).astype(int)
+    curve = learning_curve(grid, power, [10, 20], 0.1, population=32)
+    known = learning_curve(
+        np.asarray(grid.rates)[both], (power / np.bincount(both))[both], [10, 20], 0.1, population=32
+    )
+    np.testing.assert_allclose(curve.test, known.test, rtol=1e-9)
+    np.testing.assert_allclose(curve.excess[:, 3], known.excess[:, both == 3].sum(1), rtol=1e-9)
 
 
 def test_large_populations_repeat_nothing():
