@@ -23,7 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import lfp
-from lfp.prediction.averaged import MeanErrors, mean_errors, zonal_factors
+from lfp.domains.harmonics import zonal_functions
+from lfp.prediction.averaged import regularised, zonal_factor
 from lfp.prediction.concentration import LARGEST_SPREAD
 from lfp.prediction.samples import draw_points
 
@@ -116,10 +117,47 @@ def on_space(s: Setting) -> Draw:
 
     def draw(rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
         x = draw_points(s.where, s.samples, rng, s.repeated)
-        factors = zonal_factors(s.where, x, max(s.followed))
-        return [factors[k] for k in s.followed], np.asarray(known(jnp.asarray(x), None))
+        zonal = enumerate(zonal_functions(s.where, x @ x.T, max(s.followed)))
+        sizes = {k: min(s.where.multiplicity(k), s.samples) for k in s.followed}
+        factors = [zonal_factor(values, sizes[k]) for k, values in zonal if k in sizes]
+        return factors, np.asarray(known(jnp.asarray(x), None))
 
     return draw
+
+
+class MeanErrors(NamedTuple):
+    """On the samples of a draw, in the mean over targets and noise.
+
+    Args:
+        gain: error of degree k of a target of power 1 in degree j.
+        noise: error of degree k of noise of variance 1.
+        learnt: share of a mode of degree k that is learnt, in the mean.
+    """
+
+    gain: np.ndarray
+    noise: np.ndarray
+    learnt: np.ndarray
+
+
+def mean_errors(
+    factors: list[np.ndarray],
+    multiplicities: list[int],
+    rates: np.ndarray,
+    gram: np.ndarray,
+    ridge: float,
+) -> MeanErrors:
+    """The errors of the degrees whose U_k are given, after one solve.
+
+    With R = (K + ridge)^-1 all of it is in U^T R U: one factor of K serves all targets and all noises.
+    """
+    edges = np.cumsum([0, *(factor.shape[1] for factor in factors)])
+    columns = np.concatenate(factors, axis=1)
+    solved = regularised(gram, ridge, columns)
+    squares = np.add.reduceat(np.add.reduceat((columns.T @ solved) ** 2, edges[:-1], 0), edges[:-1], 1)
+    learnt = rates * np.add.reduceat((columns * solved).sum(0), edges[:-1])
+    height = rates**2 * np.array(multiplicities, float)
+    gain = height[:, None] * squares + np.diag(1 - 2 * learnt)
+    return MeanErrors(gain, height * np.add.reduceat((solved**2).sum(0), edges[:-1]), learnt)
 
 
 def of_gaussians(s: Setting, rates: lfp.ModeRates, many: float = 20.0) -> Draw:

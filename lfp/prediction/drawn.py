@@ -17,7 +17,7 @@ from lfp.kernels.algebra import Kernel
 from lfp.networks.network import kernel
 from lfp.optimisers.law import Law
 from lfp.optimisers.weight_decay import WeightDecay
-from lfp.prediction.averaged import mean_errors, regularised, zonal_factors
+from lfp.prediction.averaged import expected_errors, regularised
 from lfp.prediction.learning_curve import counted, powers
 from lfp.prediction.samples import Sample, draw_sample
 from lfp.spectra.on_domain import ModeRates, mode_rates
@@ -176,9 +176,8 @@ def _in_the_mean(
     where: Zonal, kernel: Kernel, sample: Sample, rates: Any, power: Any, ridge: float, noise: float
 ) -> np.ndarray:
     """Errors by degree in the mean over poles and noise."""
-    factors = zonal_factors(where, sample.x, len(power) - 1)
-    sizes, gram = [where.multiplicity(k) for k in range(len(power))], np.asarray(kernel(jnp.asarray(sample.x), None))
-    return mean_errors(factors, sizes, rates, gram, ridge).of(power, noise)[None, :]
+    gram = np.asarray(kernel(jnp.asarray(sample.x), None))
+    return expected_errors(where, sample.x, gram, rates, power, ridge, noise)[None, :]
 
 
 def _on_the_rest(gram: np.ndarray, y: np.ndarray, sample: Sample, solve: Solve) -> np.ndarray:

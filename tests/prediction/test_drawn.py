@@ -90,10 +90,12 @@ def test_the_script_of_draws_has_the_mean_of_draws(where):
     stored = script.measure(setting, 0, draws=200, most=200)
     errors = {name: np.array(values) for name, values in stored["errors"][0].items()}
     (case,) = (c for c in script.cases(setting, errors["gain"], errors["noise"]) if c.target == "all" and c.noise)
-    drawn = drawn_curve(MLP(2, 1), where, 15, np.array([0.0, 1.0, 1.0]), 0.1, 0.25, draws=400, seed=1)
-    away = np.abs(drawn.mean[0, 1:] - case.mean)
-    assert (away < 4 * np.hypot(drawn.standard_error[0, 1:], case.error)).all()
-    assert (case.error < drawn.standard_error[0, 1:]).all()
+    task = (MLP(2, 1), where, 15, np.array([0.0, 1.0, 1.0]), 0.1, 0.25)
+    exact = drawn_curve(*task, draws=200, seed=0, averaged=True)
+    np.testing.assert_allclose(case.drawn, exact.excess[:, 0, 1:], rtol=1e-8)
+    drawn = drawn_curve(*task, draws=400, seed=1)  # on other samples, one target and one noise each
+    assert (np.abs(drawn.mean - exact.mean) < 4 * np.hypot(drawn.standard_error, exact.standard_error)).all()
+    assert (exact.standard_error < drawn.standard_error).all()
     judged = list(script.rows(stored))
     assert {row.degree for row in judged} == {1, 2}
     assert not any(row.within(2 * row.theory) for row in judged)
