@@ -314,6 +314,8 @@ class Row(NamedTuple):
     """The theory with multiplicities left out: a control."""
     alone: float
     """E_0 v_k (1 - l_k)^2: the other control."""
+    gaussian: float
+    """The theory of Gaussian features, without pairs of samples."""
     good: bool
 
     def within(self, value: float) -> bool:
@@ -322,8 +324,8 @@ class Row(NamedTuple):
 
     @property
     def verdicts(self) -> list[bool]:
-        """Of the theory and of both controls."""
-        return [self.within(value) for value in (self.theory, self.once, self.alone)]
+        """Of the theory, of both controls, and of Gaussian features."""
+        return [self.within(value) for value in (self.theory, self.once, self.alone, self.gaussian)]
 
     @property
     def off(self) -> float:
@@ -334,7 +336,8 @@ class Row(NamedTuple):
         s = self.setting
         place = f"{s.network:9} n={s.samples:<5} ridge {self.ridge:<4} noise {self.noise:<5} degree {self.degree}"
         verdict = "" if self.within(self.theory) else "OFF"
-        return f"{place}  {self.drawn:8.5f} +- {self.error:.5f}  {self.theory:8.5f} {100 * self.off:+6.1f} %  {verdict}"
+        offs = f"{100 * self.off:+6.1f} % (Gaussian {100 * (self.gaussian / self.drawn - 1):+6.1f} %)"
+        return f"{place}  {self.drawn:8.5f} +- {self.error:.5f}  {self.theory:8.5f} {offs}  {verdict}"
 
 
 def rows(stored: dict[str, Any]) -> Iterator[Row]:
@@ -356,7 +359,7 @@ def rows(stored: dict[str, Any]) -> Iterator[Row]:
 
 
 def theories(s: Setting, rates: lfp.ModeRates, ridge: float, case: Case) -> list[np.ndarray]:
-    """The learning curve and both controls, of the degrees that are judged."""
+    """The learning curve, both controls, and the curve of Gaussian features, of the degrees that are judged."""
     power, n, at = np.zeros(len(rates.shares)), s.samples, [s.followed[place] for place in case.judged]
     power[s.followed] = case.power
     curve = lfp.learning_curve(rates, power, n, ridge, case.noise, population=s.population, repeated=s.repeated)
@@ -368,7 +371,11 @@ def theories(s: Setting, rates: lfp.ModeRates, ridge: float, case: Case) -> list
         listed = np.where(rates.above_noise, rates.rates, 0.0)
         excess = lfp.learning_curve(listed, power, n, ridge, case.noise).excess[0]
         once = np.full(len(at), excess.sum()) if s.whole else excess[at]
-    return [np.full(len(at), whole) if s.whole else curve.excess[0, at], once, alone]
+    plain = np.full(len(at), whole) if s.whole else curve.excess[0, at]
+    if s.space != "sphere" or s.gaussian:
+        return [plain, once, alone, plain]
+    paired = lfp.learning_curve(rates, power, n, ridge, case.noise, where=s.where)
+    return [paired.excess[0, at], once, alone, plain]
 
 
 def check(folder: Path) -> bool:
@@ -391,11 +398,11 @@ def check(folder: Path) -> bool:
 
 def count(family: str, some: list[Row]) -> bool:
     """Of one family, whether every degree is within the gate and no control is."""
-    right, once, alone = (sum(values) for values in zip(*(row.verdicts for row in some), strict=True))
+    right, once, alone, gaussian = (sum(values) for values in zip(*(row.verdicts for row in some), strict=True))
     worst, draws = max((row.off for row in some), key=abs), [row.draws for row in some]
     print(
-        f"{family}: {right} of {len(some)}, largest {worst:+.3f}; controls {once} and {alone}; draws {min(draws)} to "
-        f"{max(draws)}, standard error up to {max(row.error / row.drawn for row in some):.3f}"
+        f"{family}: {right} of {len(some)}, largest {worst:+.3f}; Gaussian {gaussian}; controls {once} and {alone}; "
+        f"draws {min(draws)} to {max(draws)}, standard error up to {max(row.error / row.drawn for row in some):.3f}"
     )
     return right == len(some) and once < len(some) and alone < len(some)
 

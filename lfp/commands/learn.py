@@ -15,6 +15,7 @@ import numpy as np
 from lfp import _checks, _files
 from lfp.commands.options import NTK, Learn, given, numbers
 from lfp.commands.rows import read_rows
+from lfp.domains.circle import Circle
 from lfp.domains.domain import Zonal
 from lfp.domains.named import domain
 from lfp.domains.problems import Points, merge
@@ -74,6 +75,12 @@ class Task:
         rates = np.asarray(self.rates.rates) if isinstance(self.rates, GramSpectrum) else self.rates
         return {"rates": rates, "power": self.power, "population": self.population}
 
+    @property
+    def law(self) -> dict[str, Any]:
+        """As the theory at the end of training takes them: pairs of samples are known on spheres and large cubes."""
+        known = self.population is None and not isinstance(self.where, Circle | Points)
+        return self.theory | ({"where": self.where} if known else {})
+
 
 def run(s: Learn, out: str | Path, *, force: bool = False, say: Callable[[str], None] = print) -> dict[str, Any]:
     """Theory, draws and networks at every number of samples: result.json, learn.csv, curves.nc, learn.png.
@@ -91,7 +98,7 @@ def _run(s: Learn, out: str | Path, *, force: bool, say: Callable[[str], None]) 
     known = kernel(network, s.kernel)
     task = _task(s, known, say)
     counts = _samples(s, task)
-    theory = learning_curve(**task.theory, samples=counts, ridge=s.ridge, noise=s.noise)  # refuses
+    theory = learning_curve(**task.law, samples=counts, ridge=s.ridge, noise=s.noise)  # refuses
     law = GradientDescent(s.lr or stable_lr(task.theory["rates"], counts, task.population)) if s.steps else None
     folder = _files.claim(out, asdict(s), force=force)
     rows, times = [], []
@@ -107,7 +114,7 @@ def _run(s: Learn, out: str | Path, *, force: bool, say: Callable[[str], None]) 
         rows.append(_row(task, theory, i, drawn, mean, spread))
         if law is not None:
             times.append(_in_time(s, task, network, known, n, law, how, say))
-    fine = learning_curve(**task.theory, samples=_grid(counts), ridge=s.ridge, noise=s.noise)
+    fine = learning_curve(**task.law, samples=_grid(counts), ridge=s.ridge, noise=s.noise)
     result = {
         "domain": "file" if isinstance(task.where, Points) else task.where.name,
         "dim": int(task.where.x.shape[1]) if isinstance(task.where, Points) else task.where.dim,
