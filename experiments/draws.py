@@ -427,10 +427,13 @@ def dimensions(folder: Path) -> None:
                     groups.setdefault((name, row.family.split("in ")[1], row.noise, row.degree), []).append(row)
     for key, some in groups.items():
         some = sorted(some, key=lambda row: row.setting.dim)
-        sure = [(math.log(r.setting.dim), math.log(abs(r.off))) for r in some if abs(r.off) > 3 * r.error / r.drawn]
-        power = f"{np.polyfit(*np.transpose(sure), 1)[0]:.2f}" if len(sure) > 2 else "-"
-        shown = ", ".join(f"d={r.setting.dim} {100 * r.off:+.2f}({100 * r.error / r.drawn:.2f})" for r in some)
-        print(*key, f": {shown} %; power {power}")
+        dims, error = [row.setting.dim for row in some], [row.error / row.drawn for row in some]
+        for name in ("gaussian", "theory"):
+            off = [getattr(row, name) / row.drawn - 1 for row in some]
+            sure = [(math.log(d), math.log(abs(o))) for d, o, e in zip(dims, off, error, strict=True) if abs(o) > 3 * e]
+            power = f"{np.polyfit(*zip(*sure, strict=True), 1)[0]:.2f}" if len(sure) > 2 else "-"  # type: ignore[misc]
+            shown = ", ".join(f"{d}: {100 * o:+.2f} +- {100 * e:.2f}" for d, o, e in zip(dims, off, error, strict=True))
+            print(*key, f"{name}: {shown} %; power {power}")
 
 
 if __name__ == "__main__":
