@@ -32,20 +32,30 @@ _REACH = 0.6  # least kappa of high degrees over that of a low one: beyond it di
 _SCANNED = 15  # ridges before the best one is refined
 
 
-class State(NamedTuple):
-    """At the root: kappa_k, and what its derivatives need."""
+class Equations(NamedTuple):
+    """log(kappa_k A (1 - n E[P_k g])) at some kappa_k, and its derivatives.
+
+    Args:
+        kappa: kappa_k.
+        scale: 1 / A.
+        learnability: l_k.
+        off: the left-hand sides, 0 at the root.
+        jacobian: their derivatives by log kappa_j.
+        by_left: by N_j c_j.
+        by_ridge: by the ridge.
+        log_a_by_left: derivatives of log A by N_j c_j.
+        log_a_by_ridge: by the ridge.
+    """
 
     kappa: Float[np.ndarray, " k"]
     scale: float
-    """1 / A."""
     learnability: Float[np.ndarray, " k"]
-    by_share: Float[np.ndarray, "k k"]
-    """d(log kappa_k) / d s_j."""
+    off: Float[np.ndarray, " k"]
+    jacobian: Float[np.ndarray, "k k"]
+    by_left: Float[np.ndarray, "k k"]
     by_ridge: Float[np.ndarray, " k"]
-    """d(log kappa_k) / d ridge."""
-    scale_by_ridge: float
-    """d(log A) / d ridge."""
-    scale_by_share: Float[np.ndarray, " k"]
+    log_a_by_left: Float[np.ndarray, " k"]
+    log_a_by_ridge: float
 
 
 @dataclass(frozen=True)
@@ -78,30 +88,29 @@ class Pairs:
         zonal = zonal_functions(self.where, t[apart, None], len(self.shares) - 1)
         return vectors[0, apart] ** 2, np.stack([values[:, 0] for values in zonal])
 
-    def solve(self, ridge: float, kappa: float) -> State | None:
+    def solve(self, ridge: float, kappa: float) -> Equations | None:
         """The root next to one kappa for all degrees; None where there is none, or pairs change too much."""
         u = np.full(len(self.shares), math.log(kappa))
         now = self._equations(u, ridge)
         for _ in range(_NEWTON):
             if now is None:
                 return None
-            off, slope, *_ = now
-            if np.abs(off).max() < _CLOSE:
-                state = self._state(u, now)
-                return state if state.scale / state.kappa.max() > _REACH else None
-            step = -np.linalg.solve(slope, off)
+            off = np.abs(now.off).max()
+            if off < _CLOSE:
+                return now if now.scale / now.kappa.max() > _REACH else None
+            step = -np.linalg.solve(now.jacobian, now.off)
             step *= min(1.0, 1.0 / np.abs(step).max())
             for halving in range(_HALVINGS):
                 after = self._equations(u + step / 2**halving, ridge)
-                if after is not None and np.abs(after[0]).max() < max(np.abs(off).max(), _CLOSE):
+                if after is not None and np.abs(after.off).max() < max(off, _CLOSE):
                     break
             else:
                 return None
             u, now = u + step / 2**halving, after
         return None
 
-    def _equations(self, u: np.ndarray, ridge: float) -> Any:
-        """log(kappa_k A (1 - n E[P_k g])), its derivatives by log kappa_j, N_j c_j, ridge; 1 / A, those of log A."""
+    def _equations(self, u: np.ndarray, ridge: float) -> Equations | None:
+        """At log kappa_k; None where they make no sense."""
         (weights, zonal), n, kappa = self._law, self.samples, np.exp(u)
         learnability = self.rates / (self.rates + kappa)
         left = self.shares * (1 - learnability)
@@ -120,37 +129,30 @@ class Pairs:
         by_ridge = -inner_by_ridge / inner + pulled @ rho / whole / turned
         off = u + math.log(n / inner) + np.log(turned)
         jacobian = np.eye(len(u)) + by_left * (left * learnability)[None, :]
-        return off, jacobian, by_left, by_ridge, inner / n, -inner_by_left / inner, -inner_by_ridge / inner
-
-    def _state(self, u: np.ndarray, now: Any) -> State:
-        _, jacobian, by_left, by_ridge, scale, log_a_by_left, log_a_by_ridge = now
-        learnability = self.rates / (self.rates + np.exp(u))
-        left = self.shares * (1 - learnability)
-        missed = (1 - learnability) ** 2
-        by_share = -np.linalg.solve(jacobian, by_left * missed[None, :])
-        moved = -np.linalg.solve(jacobian, by_ridge)
-        along = log_a_by_left * left * learnability
-        return State(
-            np.exp(u),
-            scale,
+        return Equations(
+            kappa,
+            inner / n,
             learnability,
-            by_share,
-            moved,
-            float(log_a_by_ridge + along @ moved),
-            log_a_by_left * missed + along @ by_share,
+            off,
+            jacobian,
+            by_left,
+            by_ridge,
+            -inner_by_left / inner,
+            -inner_by_ridge / inner,
         )
 
-    def errors(self, state: State, power: np.ndarray, ridge: float, noise: float) -> dict[str, Any]:
+    def errors(self, root: Equations, power: np.ndarray, ridge: float, noise: float) -> dict[str, Any]:
         """As of `learning_curve`, at one ridge."""
-        learnability, n = state.learnability, self.samples
+        learnability, kappa, n = root.learnability, root.kappa, self.samples
         spread = self.shares * (1 - learnability) * learnability  # d(N_k c_k) / d log kappa_k
-        missed = (1 - learnability) ** 2
-        excess = missed * power + spread * (state.by_share @ power + noise * state.by_ridge)
+        plain = (1 - learnability) ** 2 * power  # where the kappa_k stay
+        by_target, by_ridge = -np.linalg.solve(root.jacobian, np.stack([root.by_left @ plain, root.by_ridge], axis=1)).T
+        excess = plain + spread * (by_target + noise * by_ridge)
         # tr R P_j = 1 / (L_j + kappa_j) and tr R = A; their derivatives by the ridge are those of residuals
-        fitted = ridge**2 / n * (power * state.kappa * state.by_ridge / (self.rates + state.kappa) ** 2).sum()
-        noisy = -(ridge**2) / n / state.scale * state.scale_by_ridge
+        fitted = ridge**2 / n * (power * kappa * by_ridge / (self.rates + kappa) ** 2).sum()
+        noisy = -(ridge**2) / n / root.scale * (root.log_a_by_ridge + (root.log_a_by_left * spread) @ by_ridge)
         return {
-            "kappa": state.scale,
+            "kappa": root.scale,
             "learnability": learnability,
             "excess": excess,
             "test": float(excess.sum()) + noise,

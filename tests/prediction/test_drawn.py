@@ -87,13 +87,13 @@ def test_errors_in_the_mean_are_sums_over_a_basis():
 def test_the_script_of_draws_has_the_mean_of_draws(where):
     script = draws_script()
     setting = script.Setting(where.name, where.dim, "relu", 15, (0.1,), degrees=(1, 2))
-    stored = script.measure(setting, 0, draws=200, most=200)
+    stored = script.measure(setting, 0, draws=60, most=60)
     errors = {name: np.array(values) for name, values in stored["errors"][0].items()}
     (case,) = (c for c in script.cases(setting, errors["gain"], errors["noise"]) if c.target == "all" and c.noise)
     task = (MLP(2, 1), where, 15, np.array([0.0, 1.0, 1.0]), 0.1, 0.25)
-    exact = drawn_curve(*task, draws=200, seed=0, averaged=True)
+    exact = drawn_curve(*task, draws=60, seed=0, averaged=True)
     np.testing.assert_allclose(case.drawn, exact.excess[:, 0, 1:], rtol=1e-8)
-    drawn = drawn_curve(*task, draws=400, seed=1)  # on other samples, one target and one noise each
+    drawn = drawn_curve(*task, draws=150, seed=1)  # on other samples, one target and one noise each
     assert (np.abs(drawn.mean - exact.mean) < 4 * np.hypot(drawn.standard_error, exact.standard_error)).all()
     assert (exact.standard_error < drawn.standard_error).all()
     judged = list(script.rows(stored))
