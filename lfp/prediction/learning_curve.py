@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from lfp import _checks
 from lfp.domains.domain import Zonal
@@ -38,7 +38,7 @@ class LearningCurve:
         best_ridge: the ridge of the least test error; infinite where nothing can be learnt.
         best_test: this error.
         error: how far `test` may be off for modes beyond those listed: an estimate, from the rates that they may have.
-        paired: whether pairs of samples are taken into account.
+        paired: of each n, whether pairs of samples are taken into account.
     """
 
     samples: Int[np.ndarray, " n"]
@@ -53,7 +53,7 @@ class LearningCurve:
     best_ridge: Float[np.ndarray, " n"]
     best_test: Float[np.ndarray, " n"]
     error: Float[np.ndarray, " n"]
-    paired: Bool[np.ndarray, " n"]
+    paired: np.ndarray
 
 
 def learning_curve(
