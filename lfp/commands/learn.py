@@ -15,6 +15,7 @@ import numpy as np
 from lfp import _checks, _files
 from lfp.commands.options import NTK, Learn, given, numbers
 from lfp.commands.rows import read_rows
+from lfp.domains.circle import Circle
 from lfp.domains.domain import Zonal
 from lfp.domains.named import domain
 from lfp.domains.problems import Points, merge
@@ -74,6 +75,12 @@ class Task:
         rates = np.asarray(self.rates.rates) if isinstance(self.rates, GramSpectrum) else self.rates
         return {"rates": rates, "power": self.power, "population": self.population}
 
+    @property
+    def law(self) -> dict[str, Any]:
+        """As the theory at the end of training takes them: pairs of samples are known on spheres and large cubes."""
+        known = self.population is None and not isinstance(self.where, Circle | Points)
+        return self.theory | ({"where": self.where} if known else {})
+
 
 def run(s: Learn, out: str | Path, *, force: bool = False, say: Callable[[str], None] = print) -> dict[str, Any]:
     """Theory, draws and networks at every number of samples: result.json, learn.csv, curves.nc, learn.png.
@@ -91,7 +98,7 @@ def _run(s: Learn, out: str | Path, *, force: bool, say: Callable[[str], None]) 
     known = kernel(network, s.kernel)
     task = _task(s, known, say)
     counts = _samples(s, task)
-    theory = learning_curve(**task.theory, samples=counts, ridge=s.ridge, noise=s.noise)  # refuses
+    theory = learning_curve(**task.law, samples=counts, ridge=s.ridge, noise=s.noise)  # refuses
     law = GradientDescent(s.lr or stable_lr(task.theory["rates"], counts, task.population)) if s.steps else None
     folder = _files.claim(out, asdict(s), force=force)
     rows, times = [], []
@@ -100,11 +107,14 @@ def _run(s: Learn, out: str | Path, *, force: bool, say: Callable[[str], None]) 
         how = {"ridge": s.ridge, "noise": s.noise, "power": task.followed, "seed": s.seed, "repeated": False}
         how["repeated"] = not task.population
         drawn = drawn_curve(known, task.where, n, rates=_rates(task), draws=s.draws, **how)
+        mean = drawn
+        if task.degrees:  # few draws of one target each scatter widely about their mean
+            mean = drawn_curve(known, task.where, n, rates=_rates(task), draws=s.draws, averaged=True, **how)
         spread = concentration(known, task.where, n, s.ridge, repeated=how["repeated"], seed=s.seed)
-        rows.append(_row(task, theory, i, drawn, spread))
+        rows.append(_row(task, theory, i, drawn, mean, spread))
         if law is not None:
             times.append(_in_time(s, task, network, known, n, law, how, say))
-    fine = learning_curve(**task.theory, samples=_grid(counts), ridge=s.ridge, noise=s.noise)
+    fine = learning_curve(**task.law, samples=_grid(counts), ridge=s.ridge, noise=s.noise)
     result = {
         "domain": "file" if isinstance(task.where, Points) else task.where.name,
         "dim": int(task.where.x.shape[1]) if isinstance(task.where, Points) else task.where.dim,
@@ -184,10 +194,10 @@ def _grid(counts: list[int]) -> np.ndarray:
     return np.union1d(between, counts)
 
 
-def _row(task: Task, theory: Any, i: int, drawn: Any, spread: Any) -> dict[str, Any]:
-    """One number of samples, for result.json."""
-    whole = drawn.excess.sum(axis=2)[:, 0]
-    mean, error = drawn.mean[0], drawn.standard_error[0]
+def _row(task: Task, theory: Any, i: int, drawn: Any, averaged: Any, spread: Any) -> dict[str, Any]:
+    """One number of samples, for result.json: bands of single draws, means over targets and noise where known."""
+    whole, wholes = (one.excess.sum(axis=2)[:, 0] for one in (drawn, averaged))
+    mean, error = averaged.mean[0], averaged.standard_error[0]
     low, high = (edge[0] for edge in drawn.band())
     modes = [
         {
@@ -212,8 +222,8 @@ def _row(task: Task, theory: Any, i: int, drawn: Any, spread: Any) -> dict[str, 
         "training": float(theory.training[i]),
         "best_ridge": float(theory.best_ridge[i]) if np.isfinite(theory.best_ridge[i]) else None,
         "best_theory": float(theory.best_test[i]),
-        "drawn": float(whole.mean() + theory.noise),
-        "standard_error": float(whole.std() / np.sqrt(len(whole) - 1)),
+        "drawn": float(wholes.mean() + theory.noise),
+        "standard_error": float(wholes.std() / np.sqrt(len(wholes) - 1)),
         "low": float(np.quantile(whole, 0.1) + theory.noise),
         "high": float(np.quantile(whole, 0.9) + theory.noise),
         "modes": modes,

@@ -27,7 +27,7 @@ def draw(axes: "Sequence[Axes]", result: dict[str, Any], fine: Any) -> None:
         _best_ridge(axes[0], rows, counts)
     _whole(axes[1], rows, fine, counts, bool(result["modes"]))
     for one in axes[:2]:
-        one.set(xscale="log", xlabel="samples n", xlim=(counts[0] * 0.9, counts[-1] * 1.1))
+        one.set(xscale="log", xlabel="samples n", xlim=(counts[0] * 0.92, counts[-1] * 1.08))
         ticks.log(one.xaxis)
     if result["times"]:
         _in_time(axes[2], result["times"])
@@ -79,7 +79,7 @@ def _whole(axes: "Axes", rows: list[dict[str, Any]], fine: Any, counts: list[int
     axes.set(yscale="log", ylabel="test error")
     ticks.log(axes.yaxis)
     axes.set_title("all modes, with noise" if modes else "at the rows that were not drawn", loc="left", fontsize=9)
-    axes.legend(loc="lower left", fontsize=8)
+    axes.legend(loc="best", fontsize=8)
 
 
 def _in_time(axes: "Axes", times: list[dict[str, Any]]) -> None:

@@ -12,10 +12,16 @@ over samples, for large n (Bach 2023, arXiv 2303.01372; Atanasov, Zavatone-Veth,
 
 N is the size of a population from which the samples are drawn without repetition, infinite for a law. The scalar c_12
 follows from the first line and M = 1. All of it holds for complex lambda off the spectrum of -A.
+
+With repetition point i of a population is drawn m_i times, a binomial number: A = F^T diag(m / n) F, F the features of
+the points. Where they are in random directions, the diagonal of the resolvent obeys 1 - f = E[r / (r + m)], f = df / N,
+with r = n lambda (1 - f) / (N kappa f) the ridge in units of the variance that the other points leave at one (free
+multiplication by diag(m); without repetition m is 0 or 1, and the first line follows).
 """
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -24,6 +30,7 @@ from lfp import _checks
 
 _SMALLEST = 1e-290
 _ARC, _NEWTON = 33, 4  # places of an arc, steps of Newton's method at each
+_RISES = 40  # steps of Newton's method to the ridge of a population drawn from with repetition
 
 
 @dataclass(frozen=True)
@@ -55,15 +62,14 @@ class SampleCovariance:
         df = self.filled(kappa)
         return kappa * (1 - df / self.samples) / (1 - df / self.population)
 
-    def spared(self, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-        """(1/n - 1/N) / ((1 - df_1 / N)(1 - df_2 / N)), elementwise."""
-        both = (1 - self.filled(one) / self.population) * (1 - self.filled(two) / self.population)
-        return (1 / self.samples - 1 / self.population) / both
+    def spared(self, kappa: np.ndarray) -> np.ndarray:
+        """(1/n - 1/N) / (1 - df / N)^2; times the slope it is c_12 at equal kappa."""
+        return (1 / self.samples - 1 / self.population) / (1 - self.filled(kappa) / self.population) ** 2
 
     def slope(self, kappa: np.ndarray) -> np.ndarray:
         """d kappa / d lambda: of Wishart 1 / (1 - sum_k N_k l_k^2 / n), without its cancellation."""
         quotient = self.ridge(kappa) / kappa
-        return 1 / (quotient + kappa * self.overlap(kappa, kappa) * self.spared(kappa, kappa))
+        return 1 / (quotient + kappa * self.overlap(kappa, kappa) * self.spared(kappa))
 
     def coupling(self, one: Complex[np.ndarray, " m"], two: Complex[np.ndarray, " l"]) -> Complex[np.ndarray, "m l"]:
         """c_12 of every pair."""
@@ -82,9 +88,7 @@ class SampleCovariance:
         top = max(ridge + self.shares.sum() / self.samples, _SMALLEST)
 
         def excess(log: float) -> float:
-            kappa = math.exp(log)
-            df = float(self.filled(np.array([kappa]))[0])
-            return df / self.samples + ridge / kappa * (1 - df / self.population) - 1  # falls in kappa
+            return self._short(math.exp(log), ridge)
 
         high = math.log(top) + 1
         low = high
@@ -97,6 +101,11 @@ class SampleCovariance:
 
         root = brentq(excess, low, high, xtol=1e-14, rtol=4 * np.finfo(float).eps)
         return math.exp(root)  # type: ignore[arg-type]
+
+    def _short(self, kappa: float, ridge: float) -> float:
+        """Falls in kappa, from above 0 to below it at the kappa of the ridge."""
+        df = float(self.filled(np.array([kappa]))[0])
+        return df / self.samples + ridge / kappa * (1 - df / self.population) - 1
 
     def edge(self) -> float:
         """The upper edge of the spectrum: the least z(u) = -lambda(-u) above the largest rate."""
@@ -136,6 +145,50 @@ class SampleCovariance:
         quotient = (1 - df / self.samples) / rest
         spared = (1 / self.samples - 1 / self.population) / rest**2
         return kappa * quotient, 1 / (quotient + kappa * overlap * spared)
+
+
+class RepeatedCovariance(SampleCovariance):
+    """Of a population whose points may be drawn more than once; real kappa alone."""
+
+    @cached_property
+    def _drawn(self) -> tuple[np.ndarray, np.ndarray]:
+        """How often a point is drawn, from once on, and how probable that is."""
+        from scipy.stats import binom
+
+        mean = self.samples / self.population
+        often = np.arange(1, min(self.samples, math.ceil(mean + 12 * mean**0.5 + 30)) + 1)
+        return often, binom.pmf(often, self.samples, 1 / self.population)
+
+    def _hit(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """E[m / (r + m)] and its derivative."""
+        often, probable = self._drawn
+        return (probable * often / (r[..., None] + often)).sum(-1), -(
+            probable * often / (r[..., None] + often) ** 2
+        ).sum(-1)
+
+    def _left(self, f: np.ndarray) -> np.ndarray:
+        """r at which E[m / (r + m)] = f, or 0 where none is above 0. 1 / E is concave: Newton's method rises to r."""
+        r = np.zeros_like(f)
+        for _ in range(_RISES):
+            hit, slope = self._hit(r)
+            r = np.maximum(r + hit * (hit / f - 1) / -slope, 0.0)
+        return r
+
+    def ridge(self, kappa: np.ndarray) -> np.ndarray:
+        """lambda(kappa)."""
+        f = self.filled(kappa) / self.population
+        return kappa * self._left(f) * f / (1 - f) * self.population / self.samples
+
+    def spared(self, kappa: np.ndarray) -> np.ndarray:
+        """-(1 / n) d / df of r f / (1 - f)."""
+        f = self.filled(kappa) / self.population
+        r = self._left(f)
+        return -(f / (1 - f) / self._hit(r)[1] + r / (1 - f) ** 2) / self.samples
+
+    def _short(self, kappa: float, ridge: float) -> float:
+        f = self.filled(np.array([kappa])) / self.population
+        r = self.samples * ridge * (1 - f) / (self.population * kappa * f)
+        return float((f - self._hit(np.maximum(r, 0.0))[0])[0])
 
 
 def contour(

@@ -17,6 +17,7 @@ from lfp.kernels.algebra import Kernel
 from lfp.networks.network import kernel
 from lfp.optimisers.law import Law
 from lfp.optimisers.weight_decay import WeightDecay
+from lfp.prediction.averaged import expected_errors, regularised
 from lfp.prediction.learning_curve import counted, powers
 from lfp.prediction.samples import Sample, draw_sample
 from lfp.spectra.on_domain import ModeRates, mode_rates
@@ -64,6 +65,7 @@ def drawn_curve(
     law: Law | None = None,
     steps: Num[np.ndarray, " t"] | None = None,
     repeated: bool = True,
+    averaged: bool = False,
     draws: int = 20,
     seed: int = 0,
 ) -> DrawnCurve:
@@ -84,11 +86,13 @@ def drawn_curve(
         law: of an optimiser, as for `learning_in_time`; None for the solution.
         steps: of the law.
         repeated: whether a corner of the cube may be drawn twice.
+        averaged: errors of each draw in the mean over noise and over the pole of the target, exact: the curves are the
+            same and scatter less. For the solution on a domain.
         draws: number of draws.
         seed: of the draws.
 
     Raises:
-        InputError: as `learning_curve`; a domain without degrees, a law without steps.
+        InputError: as `learning_curve`; a domain without degrees, a law without steps, or averaged.
 
     Example:
         >>> from lfp import Sphere
@@ -106,6 +110,11 @@ def drawn_curve(
         raise _checks.InputError(msg)
     solve, known = _solver(ridge, law, steps), kernel(network)
     heights = check_task(where, count, power)
+    if averaged and (law is not None or isinstance(where, Points)):
+        msg = (
+            f"averaged=True with law={type(law).__name__}, where={type(where).__name__}; allowed: without a law, on a "
+        )
+        raise _checks.InputError(msg + "domain")
     if isinstance(where, Points):
         gram, y = np.asarray(known(jnp.asarray(where.x), None)), np.asarray(where.y)
         one = partial(_on_the_rest, gram, y, solve=solve)
@@ -114,6 +123,8 @@ def drawn_curve(
         listed = np.where(rates.above_noise, np.exp(rates.log_rates), 0.0)[: len(heights)]
         powers(heights, len(listed))
         one = partial(_on_domain, where, known, solve=solve, heights=heights, rates=listed)
+        if averaged:
+            one = partial(_in_the_mean, where, known, rates=listed, power=heights**2, ridge=ridge, noise=noise)
     drawn = (np.random.default_rng([seed, i]) for i in range(draws))
     excess = [one(sample=draw_sample(where, count, heights, noise, rng, repeated)) for rng in drawn]
     return DrawnCurve(np.stack(excess), float(noise))
@@ -138,17 +149,7 @@ def _solver(ridge: float, law: Any, steps: Any) -> Solve:
     from scipy import linalg
 
     def at_once(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
-        full, rounding = gram + ridge * np.eye(len(gram)), len(gram) * float(np.finfo(gram.dtype).eps)
-        try:
-            factor, lower = linalg.cho_factor(full)
-            pivots = np.diagonal(factor) ** 2
-            if pivots.min() > rounding * pivots.max():
-                return linalg.cho_solve((factor, lower), y)[:, None]
-        except linalg.LinAlgError:
-            pass
-        values, vectors = linalg.eigh(full)  # repeated points, or a kernel that is singular to rounding: least norm
-        some = values > rounding * values[-1]
-        return ((vectors[:, some] / values[some]) @ (vectors[:, some].T @ y))[:, None]
+        return regularised(gram, ridge, y)[:, None]
 
     def in_time(gram: np.ndarray, y: np.ndarray) -> np.ndarray:
         n = len(gram)
@@ -169,6 +170,14 @@ def _on_domain(where: Zonal, kernel: Kernel, sample: Sample, solve: Solve, heigh
         square = rate**2 * where.multiplicity(k) * ((p @ a) * a).sum(0)
         out.append(height**2 - 2 * height * rate * (sample.parts[k] @ a) + square)
     return np.maximum(np.stack(out, axis=1), 0.0)
+
+
+def _in_the_mean(
+    where: Zonal, kernel: Kernel, sample: Sample, rates: Any, power: Any, ridge: float, noise: float
+) -> np.ndarray:
+    """Errors by degree in the mean over poles and noise."""
+    gram = np.asarray(kernel(jnp.asarray(sample.x), None))
+    return expected_errors(where, sample.x, gram, rates, power, ridge, noise)[None, :]
 
 
 def _on_the_rest(gram: np.ndarray, y: np.ndarray, sample: Sample, solve: Solve) -> np.ndarray:

@@ -16,6 +16,7 @@ from lfp.optimisers.law import Law
 from lfp.optimisers.weight_decay import WeightDecay
 from lfp.prediction.learning_curve import counted, powers, sample_covariance
 from lfp.spectra.on_domain import ModeRates
+from lfp.spectra.on_points import FourierSpectrum
 
 _ANGLES = np.radians([45, 30, 20, 12, 8, 5, 3, 2, 1])  # of the contour with the axis, the widest first
 _LARGEST = 2.0  # |p_s| on the contour
@@ -57,7 +58,7 @@ def first_best(steps: Num[np.ndarray, " t"], test: Float[np.ndarray, " t"]) -> f
 
 
 def learning_in_time(
-    rates: ModeRates | Float[np.ndarray, " _k"],
+    rates: ModeRates | FourierSpectrum | Float[np.ndarray, " _k"],
     power: Float[np.ndarray, " k"],
     samples: int,
     law: Law,

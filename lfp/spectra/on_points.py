@@ -68,11 +68,16 @@ class FourierSpectrum(eqx.Module):
 
     def coefficients(self, u: Float[Array, " n"]) -> Float[Array, " r"]:
         """|c_k|^2, both signs of k counted."""
-        twice = np.full(len(self.rates), 2.0)
-        twice[0] = 1.0
+        return jnp.asarray(self.multiplicities) * jnp.abs(jnp.fft.rfft(u) / self.n) ** 2
+
+    @property
+    def multiplicities(self) -> Float[np.ndarray, " r"]:
+        """Number of signs of each frequency that the grid tells apart: 2, or 1 of k = 0 and k = n/2."""
+        signs = np.full(len(self.rates), 2.0)
+        signs[0] = 1.0
         if self.n % 2 == 0:
-            twice[-1] = 1.0
-        return jnp.asarray(twice) * jnp.abs(jnp.fft.rfft(u) / self.n) ** 2
+            signs[-1] = 1.0
+        return signs
 
     def rates_of(self, modes: Int[np.ndarray, " k"]) -> Float[Array, " k"]:
         """L_k of the modes."""

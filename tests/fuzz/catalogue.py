@@ -498,6 +498,7 @@ CALLS = {
             "ridge": 0.25,
             "noise": 0.5,
             "population": 8,
+            "repeated": False,
         },
         {
             "rates": slips.array(),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lfp.numerics.covariance import SampleCovariance, contour
+from lfp.numerics.covariance import RepeatedCovariance, SampleCovariance, contour
 
 WHITE = SampleCovariance(np.array([60.0]), np.array([1.0]), 100)
 MIXED = SampleCovariance(np.array([1.0, 2.0, 3.0, 0.1]), np.array([1.0, 0.2, 0.01, 0.0]), 40)
@@ -50,8 +50,9 @@ def test_it_is_the_resolvent_of_large_samples(population):
 
 
 def test_slopes_are_derivatives():
-    kappa = np.array([0.05, 0.3])
-    for covariance in (MIXED, SampleCovariance(MIXED.shares, MIXED.rates, 40, 90.0)):
+    kappa = np.array([0.2, 0.4])  # of positive ridges
+    of = MIXED.shares, MIXED.rates
+    for covariance in (MIXED, SampleCovariance(*of, 40, 90.0), RepeatedCovariance(*of, 40, 90.0)):
         step = 1e-6 * kappa
         slope = 2 * step / (covariance.ridge(kappa + step) - covariance.ridge(kappa - step))
         np.testing.assert_allclose(covariance.slope(kappa), slope, rtol=1e-7)

@@ -20,6 +20,7 @@ from lfp import (
     kernel,
     learning_curve,
     spectrum,
+    sum_of_modes,
 )
 from lfp.prediction.samples import draw_points
 from lfp.spectra import ModeRates
@@ -214,6 +215,50 @@ def test_samples_of_a_population(ridge, noise):
     assert abs(test - mean) < 3 * error + 0.02 * mean
     other = learning_curve(rates, heights**2, 80, ridge, noise).test[0] - noise
     assert abs(other - mean) > 0.1 * mean  # independent samples are another law
+
+
+@pytest.mark.parametrize(("n", "ridge", "noise"), [(60, 1.0, 0.0), (240, 1.0, 0.3), (240, 20.0, 0.3)])
+def test_samples_of_a_population_with_repetition(n, ridge, noise):
+    """Eigenvectors in random directions, points drawn more than once: by mode, and at the samples."""
+    rng, size = np.random.default_rng(2), 120
+    rates = np.geomspace(1.0, 1e-3, size)
+    heights, found, training = rates**0.25, [], []
+    for _ in range(300):
+        functions = np.linalg.qr(rng.standard_normal((size, size)))[0] * np.sqrt(size)
+        at = functions[rng.integers(size, size=n)]
+        errors, fit = regression(at, (at * rates) @ at.T, at, rates, heights, ridge, noise, rng)
+        found.append(errors)
+        training.append(fit)
+    groups = [slice(0, 20), slice(20, 60), slice(60, 120)]
+    mean = np.array([np.mean(found, axis=0)[some].sum() for some in groups])
+    how = {"samples": n, "ridge": ridge, "noise": noise}
+    theory = learning_curve(rates, heights**2, population=size, repeated=True, **how)
+    np.testing.assert_allclose([theory.excess[0, some].sum() for some in groups], mean, rtol=0.02)
+    assert theory.training[0] == pytest.approx(np.mean(training), rel=0.03)
+    assert theory.test[0] == pytest.approx(theory.excess.sum() + noise)
+    other = learning_curve(rates, heights**2, **how).excess[0]  # independent samples are another law
+    assert max(abs(other[some].sum() / one - 1) for some, one in zip(groups, mean, strict=True)) > 0.1
+
+
+def test_frequencies_of_a_grid_are_counted_with_both_signs():
+    problem = sum_of_modes(Circle(), 32, (1, 3))
+    grid = spectrum(TwoLayer(8, "erf"), problem)
+    power = np.asarray(grid.coefficients(jnp.asarray(problem.y)))
+    both = np.abs(np.fft.fftfreq(32, 1 / 32)).astype(int)
+    curve = learning_curve(grid, power, [10, 20], 0.1, population=32)
+    known = learning_curve(
+        np.asarray(grid.rates)[both], (power / np.bincount(both))[both], [10, 20], 0.1, population=32
+    )
+    np.testing.assert_allclose(curve.test, known.test, rtol=1e-9)
+    np.testing.assert_allclose(curve.excess[:, 3], known.excess[:, both == 3].sum(1), rtol=1e-9)
+
+
+def test_large_populations_repeat_nothing():
+    rates, power = np.geomspace(1.0, 1e-3, 120), np.ones(120)
+    known = learning_curve(rates, power, [20, 200], 0.5, 0.1)
+    curve = learning_curve(rates, power, [20, 200], 0.5, 0.1, population=10**7, repeated=True)
+    for name in ("excess", "test", "training", "kappa", "best_ridge", "best_test"):
+        np.testing.assert_allclose(getattr(curve, name), getattr(known, name), rtol=1e-3)
 
 
 @pytest.mark.parametrize(
