@@ -12,12 +12,14 @@ A set of particles is a network of two layers, so that the law of an optimiser s
 import math
 import os
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from lfp import _checks
@@ -27,7 +29,6 @@ from lfp.networks.network import Params
 from lfp.networks.two_layer import TwoLayer
 from lfp.neurons.activations import Activation
 from lfp.neurons.distributions import Distribution
-from lfp.numerics.runge_kutta import integrate
 from lfp.optimisers.descent import GradientFlow
 from lfp.optimisers.law import Law
 from lfp.training.loop import loss, walk
@@ -41,6 +42,13 @@ FLOW_TOLERANCE = 1e-6
 """Of an adaptive step, relative to the weights."""
 SHORTEST = 0.25
 """Of adaptive steps of neurons with a kink, in steps of the optimiser: the field jumps where they cross a point."""
+MOST_STEPS = 10**6
+"""Adaptive ones between two looks."""
+FAILURES = (
+    "is solved",
+    f"takes more than {MOST_STEPS} adaptive steps; allowed: a larger tolerance, a smaller lr, looks closer together",
+    "leaves the numbers of its precision; allowed: a smaller lr, smaller targets, float64",
+)
 _COPIES = 12
 """Numbers a parameter of a particle: itself, what optimisers keep and the stages of an adaptive step."""
 
@@ -288,11 +296,11 @@ def _flow(
     clock = np.concatenate([[0.0], np.cumsum(lrs)])[stops]
     moved = jax.tree.map(jnp.zeros_like, start)
     shortest = SHORTEST * float(law.base.lr) if limit.activation.has_kink else 0.0
-    step = jnp.full(len(jax.tree.leaves(start)[0]), lrs.max(initial=0.0), dtype)
     yield 0, moved
-    for to, span in zip(stops[1:], np.diff(clock), strict=True):
-        rest = (jnp.asarray(span, dtype), step, float(law.total_decay), tolerance, shortest)
-        moved, step = flowed(limit, start, moved, data, *rest)
+    for (done, to), span in zip(pairwise(stops), np.diff(clock), strict=True):
+        rest = (jnp.asarray(span, dtype), float(law.total_decay), tolerance, shortest)
+        moved, failures = flowed(limit, start, moved, data, *rest)
+        _refuse_failures(failures, done, to, tolerance)
         yield to, moved
 
 
@@ -303,19 +311,54 @@ def flowed(
     moved: Params,
     data: tuple[Array, ...],
     span: Float[Array, ""],
-    step: Float[Array, " run"],
     decay: float,
     tolerance: float,
     shortest: float,
-) -> tuple[Params, Float[Array, " run"]]:
-    """Displacement after a span of flow time, and the next step that every scramble would take."""
+) -> tuple[Params, Int[Array, " run"]]:
+    """Displacement after a span of flow time by the pair of Dormand and Prince (1980), and a number of `FAILURES`.
 
-    def field(start: Params, d: Params) -> Params:
+    The root mean square of the error of a step is at most tolerance (1 + |displacement|). A step as short as `shortest`
+    is taken whatever its error: where the field jumps, a solution may slide along the jump, and its error falls no
+    faster than the step.
+    """
+    import diffrax
+
+    rounding = 10 * float(jnp.finfo(span.dtype).eps) * span  # a step as short moves no clock
+    control = diffrax.PIDController(
+        tolerance, tolerance, dtmin=shortest or rounding, force_dtmin=shortest > 0, pcoeff=0.0, icoeff=1.0
+    )
+
+    def field(_: Any, d: Params, start: Params) -> Params:
         gradient = jax.grad(lambda d: loss(limit, jax.tree.map(jnp.add, start, d), *data))(d)
         return jax.tree.map(lambda g, d: -g / limit.alpha**2 - decay * d, gradient, d)
 
-    def one(scramble: Any) -> Any:
-        start, moved, step = scramble
-        return integrate(lambda d: field(start, d), moved, span, step, tolerance, shortest)
+    def one(scramble: tuple[Params, Params]) -> tuple[Params, Array]:
+        start, moved = scramble
+        solution = diffrax.diffeqsolve(
+            diffrax.ODETerm(field),
+            diffrax.Dopri5(),
+            jnp.zeros_like(span),
+            span,
+            None,
+            moved,
+            start,
+            stepsize_controller=control,
+            adjoint=diffrax.ForwardMode(),
+            max_steps=MOST_STEPS,
+            throw=False,
+        )
+        end = jax.tree.map(lambda part: part[0], solution.ys)
+        finite = jnp.stack([jnp.isfinite(part).all() for part in jax.tree.leaves(end)]).all()
+        many = solution.result == diffrax.RESULTS.max_steps_reached
+        failure = jnp.where(many, 1, jnp.where(finite & diffrax.is_okay(solution.result), 0, 2))
+        return jax.tree.map(lambda part: jnp.where(failure == 0, part, jnp.nan), end), failure
 
-    return jax.lax.map(one, (start, moved, step))
+    return jax.lax.map(one, (start, moved))
+
+
+def _refuse_failures(failures: Int[Array, " run"], done: int, to: int, tolerance: float) -> None:
+    """Name the span that was not solved; where JAX does not know yet, its values are NaN."""
+    if isinstance(failures, Tracer) or not (worst := int(failures.max())):
+        return
+    msg = f"the gradient flow from step {done} to {to} with tolerance={tolerance:g} {FAILURES[worst]}"
+    raise FloatingPointError(msg)
