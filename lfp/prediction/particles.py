@@ -44,11 +44,8 @@ SHORTEST = 0.25
 """Of adaptive steps of neurons with a kink, in steps of the optimiser: the field jumps where they cross a point."""
 MOST_STEPS = 10**6
 """Adaptive ones between two looks."""
-FAILURES = (
-    "is solved",
-    f"takes more than {MOST_STEPS} adaptive steps; allowed: a larger tolerance, a smaller lr, looks closer together",
-    "leaves the numbers of its precision; allowed: a smaller lr, smaller targets, float64",
-)
+MANY, OVERFLOW = 1, 2
+"""How a flow fails."""
 _COPIES = 12
 """Numbers a parameter of a particle: itself, what optimisers keep and the stages of an adaptive step."""
 
@@ -221,6 +218,7 @@ def mean_field(
     Raises:
         InputError: another network, a law that does not descend, a gamma that is not positive, particles that are no
             power of two or more than memory.
+        FloatingPointError: a flow that overflows or takes too many steps; traced by JAX its values are NaN from there.
 
     Example:
         >>> from lfp import Circle, GradientDescent, TwoLayer, sum_of_modes
@@ -315,7 +313,7 @@ def flowed(
     tolerance: float,
     shortest: float,
 ) -> tuple[Params, Int[Array, " run"]]:
-    """Displacement after a span of flow time by the pair of Dormand and Prince (1980), and a number of `FAILURES`.
+    """Displacement after a span of flow time by the pair of Dormand and Prince (1980); how it failed, 0 if it did not.
 
     The root mean square of the error of a step is at most tolerance (1 + |displacement|). A step as short as `shortest`
     is taken whatever its error: where the field jumps, a solution may slide along the jump, and its error falls no
@@ -324,9 +322,7 @@ def flowed(
     import diffrax
 
     rounding = 10 * float(jnp.finfo(span.dtype).eps) * span  # a step as short moves no clock
-    control = diffrax.PIDController(
-        tolerance, tolerance, dtmin=shortest or rounding, force_dtmin=shortest > 0, pcoeff=0.0, icoeff=1.0
-    )
+    control = diffrax.PIDController(tolerance, tolerance, dtmin=shortest or rounding, force_dtmin=shortest > 0)
 
     def field(_: Any, d: Params, start: Params) -> Params:
         gradient = jax.grad(lambda d: loss(limit, jax.tree.map(jnp.add, start, d), *data))(d)
@@ -350,7 +346,7 @@ def flowed(
         end = jax.tree.map(lambda part: part[0], solution.ys)
         finite = jnp.stack([jnp.isfinite(part).all() for part in jax.tree.leaves(end)]).all()
         many = solution.result == diffrax.RESULTS.max_steps_reached
-        failure = jnp.where(many, 1, jnp.where(finite & diffrax.is_okay(solution.result), 0, 2))
+        failure = jnp.where(many, MANY, jnp.where(finite & diffrax.is_okay(solution.result), 0, OVERFLOW))
         return jax.tree.map(lambda part: jnp.where(failure == 0, part, jnp.nan), end), failure
 
     return jax.lax.map(one, (start, moved))
@@ -360,5 +356,9 @@ def _refuse_failures(failures: Int[Array, " run"], done: int, to: int, tolerance
     """Name the span that was not solved; where JAX does not know yet, its values are NaN."""
     if isinstance(failures, Tracer) or not (worst := int(failures.max())):
         return
-    msg = f"the gradient flow from step {done} to {to} with tolerance={tolerance:g} {FAILURES[worst]}"
+    why = {
+        MANY: f"takes more than {MOST_STEPS} adaptive steps; allowed: a larger tolerance, a smaller lr, closer looks",
+        OVERFLOW: "leaves the range of its precision; allowed: smaller targets, a larger gamma, float64",
+    }
+    msg = f"the gradient flow of tolerance={tolerance:g} from step {done} to {to} {why[worst]}"
     raise FloatingPointError(msg)
