@@ -294,10 +294,11 @@ def _flow(
     clock = np.concatenate([[0.0], np.cumsum(lrs)])[stops]
     moved = jax.tree.map(jnp.zeros_like, start)
     shortest = SHORTEST * float(law.base.lr) if limit.activation.has_kink else 0.0
+    step = jnp.full(len(jax.tree.leaves(start)[0]), lrs.max(initial=0.0), dtype)
     yield 0, moved
     for (done, to), span in zip(pairwise(stops), np.diff(clock), strict=True):
-        rest = (jnp.asarray(span, dtype), float(law.total_decay), tolerance, shortest)
-        moved, failures = flowed(limit, start, moved, data, *rest)
+        rest = (jnp.asarray(span, dtype), step, float(law.total_decay), tolerance, shortest)
+        moved, step, failures = flowed(limit, start, moved, data, *rest)
         _refuse_failures(failures, done, to, tolerance)
         yield to, moved
 
@@ -309,47 +310,64 @@ def flowed(
     moved: Params,
     data: tuple[Array, ...],
     span: Float[Array, ""],
+    step: Float[Array, " run"],
     decay: float,
     tolerance: float,
     shortest: float,
-) -> tuple[Params, Int[Array, " run"]]:
-    """Displacement after a span of flow time by the pair of Dormand and Prince (1980); how it failed, 0 if it did not.
+) -> tuple[Params, Float[Array, " run"], Int[Array, " run"]]:
+    """Displacement after a span of flow time, the step that each scramble takes, and how it failed: 0 where it did not.
 
-    The root mean square of the error of a step is at most tolerance (1 + |displacement|). A step as short as `shortest`
-    is taken whatever its error: where the field jumps, a solution may slide along the jump, and its error falls no
-    faster than the step.
+    By the pair of Dormand and Prince (1980): the root mean square of the error of a step is at most tolerance (1 +
+    |displacement|). A step as short as `shortest` is taken whatever its error: where the field jumps, a solution may
+    slide along the jump, and its error falls no faster than the step.
     """
-    import diffrax
-
-    rounding = 10 * float(jnp.finfo(span.dtype).eps) * span  # a step as short moves no clock
-    control = diffrax.PIDController(tolerance, tolerance, dtmin=shortest or rounding, force_dtmin=shortest > 0)
+    rounding = float(jnp.finfo(span.dtype).eps) * span  # a step as short moves no clock
+    control = {"rtol": tolerance, "atol": tolerance, "dtmin": shortest or rounding, "force_dtmin": shortest > 0}
 
     def field(_: Any, d: Params, start: Params) -> Params:
         gradient = jax.grad(lambda d: loss(limit, jax.tree.map(jnp.add, start, d), *data))(d)
         return jax.tree.map(lambda g, d: -g / limit.alpha**2 - decay * d, gradient, d)
 
-    def one(scramble: tuple[Params, Params]) -> tuple[Params, Array]:
-        start, moved = scramble
-        solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(field),
-            diffrax.Dopri5(),
-            jnp.zeros_like(span),
-            span,
-            None,
-            moved,
-            start,
-            stepsize_controller=control,
-            adjoint=diffrax.ForwardMode(),
-            max_steps=MOST_STEPS,
-            throw=False,
-        )
-        end = jax.tree.map(lambda part: part[0], solution.ys)
-        finite = jnp.stack([jnp.isfinite(part).all() for part in jax.tree.leaves(end)]).all()
-        many = solution.result == diffrax.RESULTS.max_steps_reached
-        failure = jnp.where(many, MANY, jnp.where(finite & diffrax.is_okay(solution.result), 0, OVERFLOW))
-        return jax.tree.map(lambda part: jnp.where(failure == 0, part, jnp.nan), end), failure
+    def one(scramble: tuple[Params, Params, Array]) -> tuple[Params, Array, Array]:
+        start, moved, step = scramble
+        end, count, failure = _integrated(field, start, moved, span, step, control)
+        # of the mean length and a little more, lest a first step end one rounding before the next span
+        step = jnp.where(count > 0, 1.01 * span / jnp.maximum(count, 1).astype(span.dtype), step)
+        return end, step, failure
 
-    return jax.lax.map(one, (start, moved))
+    return jax.lax.map(one, (start, moved, step))
+
+
+def _integrated(
+    field: Any, start: Params, moved: Params, span: Array, step: Array, control: dict[str, Any]
+) -> tuple[Params, Array, Array]:
+    """The end of the span, the number of steps that were taken, and how it failed."""
+    import diffrax
+
+    found = diffrax.diffeqsolve(
+        diffrax.ODETerm(field),
+        diffrax.Dopri5(),
+        jnp.zeros_like(span),
+        span,
+        step,
+        moved,
+        start,
+        stepsize_controller=diffrax.PIDController(norm=_size, **control),
+        adjoint=diffrax.ForwardMode(),
+        max_steps=MOST_STEPS,
+        throw=False,
+    )
+    end = jax.tree.map(lambda part: part[0], found.ys)
+    right = diffrax.is_okay(found.result) & jnp.isfinite(_size(end))
+    failure = jnp.where(right, 0, jnp.where(found.result == diffrax.RESULTS.max_steps_reached, MANY, OVERFLOW))
+    end = jax.tree.map(lambda part: jnp.where(right, part, jnp.nan), end)
+    return end, jnp.asarray(found.stats["num_accepted_steps"]), failure
+
+
+def _size(parts: Params) -> Float[Array, ""]:
+    """Root mean square; infinite where one is no number."""
+    flat = jnp.concatenate([part.ravel() for part in parts])
+    return jnp.where(jnp.isfinite(flat).all(), jnp.sqrt(jnp.mean(flat**2)), jnp.inf)
 
 
 def _refuse_failures(failures: Int[Array, " run"], done: int, to: int, tolerance: float) -> None:

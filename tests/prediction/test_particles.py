@@ -131,13 +131,13 @@ def test_flow_conserves_a_neuron_s_balance_to_the_tolerance(seed, crossed):
         balance = [a**2 - (w**2).sum(axis=0) - b**2 for a, w, b in (begin, end)]
         shifts.append(np.abs(balance[1] - balance[0]).max())
         gaps.append(max(np.abs(end[0] - a[-1]).max(), np.abs(np.vstack(end[1:]) - v[-1]).max()))
-        assert shifts[-1] < 20 * tolerance
-        assert gaps[-1] < 20 * tolerance
+        assert shifts[-1] < 50 * tolerance
+        assert gaps[-1] < (300 if crossed else 50) * tolerance  # as a kink crosses, a step sees two fields
         assert np.abs(begin[0] ** 2 - end[0] ** 2 - (begin[1] ** 2 - end[1] ** 2).sum(axis=0)).max() > 0.1
     assert shifts[2] < shifts[1] / 20 < shifts[0] / 400
-    assert gaps[2] < gaps[1] / 20 < gaps[0] / 400
+    assert gaps[2] < gaps[1] / 10 < gaps[0] / 100
     held = neurons_by_hand(start, gamma, lr * last, bias=False)
-    assert np.abs(end[0] - held[0][-1]).max() > 0.1
+    assert np.abs(end[0] - held[0][-1]).max() > 0.05
 
 
 def test_flow_conserves_it_to_the_shortest_step_where_kinks_slide():
@@ -151,8 +151,8 @@ def test_flow_conserves_it_to_the_shortest_step_where_kinks_slide():
         balance = [a**2 - (w**2).sum(axis=0) - b**2 for a, w, b in (begin, end)]
         assert np.abs(moved[0]).max() > 0.2
         shifts[law.lr] = float(np.abs(balance[1] - balance[0]).max())
-    assert shifts[0.02] < SHORTEST * 0.02
-    assert shifts[0.005] < SHORTEST * 0.005
+    assert shifts[0.02] < SHORTEST * 0.02 / 8
+    assert shifts[0.005] < SHORTEST * 0.005 / 8
     assert shifts[0.5] > 0.05
 
 
@@ -171,11 +171,13 @@ def test_flow_is_the_limit_of_short_steps(law):
     assert np.abs(found - wanted).max() < 2e-3 * np.abs(wanted).max()
 
 
-def test_looks_do_not_change_the_flow():
-    run = partial(mean_field, TANH, PROBLEM, lfp.GradientFlow(0.5), particles=32, scrambles=1, dtype=jnp.float64)
-    often, seldom = (run(steps=steps, tolerance=1e-9)[:, -1] for steps in (np.arange(31), np.array([0, 30])))
+@pytest.mark.parametrize(("tolerance", "dtype"), [(1e-3, jnp.float64), (1e-9, jnp.float64), (1e-4, jnp.float32)])
+def test_looks_do_not_change_the_flow(tolerance, dtype):
+    """Neither where one step serves several of them."""
+    run = partial(mean_field, TANH, PROBLEM, lfp.GradientFlow(0.1), particles=32, scrambles=1, dtype=dtype)
+    often, seldom = (run(steps=steps, tolerance=tolerance)[:, -1] for steps in (np.arange(151), np.array([0, 150])))
     assert np.abs(often).max() > 0.3
-    assert np.abs(often - seldom).max() < 1e-7
+    assert np.abs(often - seldom).max() < 100 * tolerance
 
 
 def test_flow_stands_where_its_schedule_has_ended():
@@ -192,11 +194,12 @@ def test_flow_stands_where_its_schedule_has_ended():
         (TANH, 1e38, jnp.float32, "from step 0 to 1 leaves the range of its precision; allowed"),
         (lfp.TwoLayer(64), 1e38, jnp.float32, "from step 0 to 1 leaves the range of its precision; allowed"),
         (lfp.TwoLayer(64), 1e307, jnp.float64, "from step 0 to 1 leaves the range of its precision; allowed"),
-        (TANH, 1.0, jnp.float64, "tolerance=1.5e-08 from step 1 to 7 takes more than 9 adaptive steps; allowed"),
+        (TANH, 1.0, jnp.float64, "tolerance=1.5e-08 from step 7 to 30 takes more than 9 adaptive steps; allowed"),
     ],
+    ids=["tanh", "relu", "float64", "many"],
 )
 def test_a_flow_that_fails_says_where(network, size, dtype, words, monkeypatch):
-    """Known to JAX alone it is no number."""
+    """Whoever differentiates it is told too."""
     if size == 1.0:
         monkeypatch.setattr(particles, "MOST_STEPS", 9)
     data = lfp.Points(PROBLEM.x, size * np.asarray(PROBLEM.y))
@@ -204,7 +207,8 @@ def test_a_flow_that_fails_says_where(network, size, dtype, words, monkeypatch):
     run = partial(run, tolerance=1.5e-8)  # of no other test: nothing is compiled for it yet
     with pytest.raises(FloatingPointError, match=words):
         run()
-    assert jnp.isnan(jax.jit(lambda gamma: run(gamma=gamma))(0.1)[:, -1]).all()
+    with pytest.raises(FloatingPointError, match=words):
+        jax.jvp(lambda gamma: run(gamma=gamma), (0.1,), (1.0,))
 
 
 def test_blocks_change_nothing(monkeypatch):
