@@ -233,6 +233,7 @@ def mean_field(
             raise _checks.InputError(reason)
     if gamma is not None:
         _checks.unless_traced(_checks.positive, "gamma", gamma)
+        gamma = jnp.asarray(gamma, dtype) if isinstance(gamma, jax.Array) else gamma
     limit = Particles.of(network, particles, gamma)
     start = particles_of(limit, problem.x.shape[1], scrambles, seed, dtype)
     look = jnp.asarray(problem.x if at is None else at, dtype)

@@ -199,7 +199,7 @@ def test_flow_stands_where_its_schedule_has_ended():
     ids=["tanh", "relu", "float64", "many"],
 )
 def test_a_flow_that_fails_says_where(network, size, dtype, words, monkeypatch):
-    """Whoever differentiates it is told too."""
+    """Whoever differentiates it is told too; where it is one of many it is no number."""
     if size == 1.0:
         monkeypatch.setattr(particles, "MOST_STEPS", 9)
     data = lfp.Points(PROBLEM.x, size * np.asarray(PROBLEM.y))
@@ -209,6 +209,7 @@ def test_a_flow_that_fails_says_where(network, size, dtype, words, monkeypatch):
         run()
     with pytest.raises(FloatingPointError, match=words):
         jax.jvp(lambda gamma: run(gamma=gamma), (0.1,), (1.0,))
+    assert jnp.isnan(jax.vmap(lambda gamma: run(gamma=gamma))(jnp.array([0.1]))[..., -1, :]).all()
 
 
 def test_blocks_change_nothing(monkeypatch):
@@ -247,6 +248,16 @@ def test_derivatives_in_gamma_and_the_scales(law):
         plus, minus = (values(*(p + sign * h * d for p, d in zip(at, along, strict=True))) for sign in (1, -1))
         assert np.abs(slope).max() > 0.01
         assert np.abs(slope - (plus - minus) / (2 * h)).max() < 1e-5 * np.abs(slope).max()
+
+
+@pytest.mark.parametrize("law", [lfp.GradientDescent(0.2), lfp.GradientFlow(0.2)])
+def test_many_gammas_at_once_in_the_precision_that_was_asked_for(law):
+    gammas = jnp.array([0.1, 0.4])  # in double precision
+    run = partial(mean_field, TANH, PROBLEM, law, STEPS, particles=8, scrambles=2, dtype=jnp.float32)
+    found = jax.vmap(lambda gamma: run(gamma=gamma))(gammas)
+    assert found.dtype == jnp.float32
+    wanted = jnp.stack([run(gamma=float(gamma)) for gamma in gammas])
+    assert np.abs(found - wanted).max() < 1e-4
 
 
 @pytest.mark.parametrize(
