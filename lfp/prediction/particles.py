@@ -345,15 +345,21 @@ def _integrated(
     """The end of the span, the number of steps that were taken, and how it failed."""
     import diffrax
 
+    class Controller(diffrax.PIDController):
+        """With a first step: as dt0 it is checked by a callback, of which no program is made for devices elsewhere."""
+
+        def init(self, terms: Any, t0: Any, t1: Any, y0: Any, dt0: Any, *rest: Any) -> Any:  # noqa: ARG002
+            return super().init(terms, t0, t1, y0, step, *rest)
+
     found = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         diffrax.Dopri5(),
         jnp.zeros_like(span),
         span,
-        step,
+        None,
         moved,
         start,
-        stepsize_controller=diffrax.PIDController(norm=_size, **control),
+        stepsize_controller=Controller(norm=_size, **control),
         adjoint=diffrax.ForwardMode(),
         max_steps=MOST_STEPS,
         throw=False,
