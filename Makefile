@@ -12,7 +12,7 @@ JAX_NEWEST := 0.12.0.1
 PYTHON_NEWER = $(firstword $(shell for p in python3.13 python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[23].*/bin/python3) $(PYTHON); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p; done))
 JAX_TESTS := $(addprefix tests/kernels/test_,neural_tangents.py analytic.py empirical.py)
-LOWEST_TESTS := tests/test_package.py $(addprefix tests/,kernels equation commands)
+LOWEST_TESTS := tests/test_package.py $(addprefix tests/,kernels equation commands prediction/test_particles.py)
 
 .PHONY: demo test test-slow test-torch test-browser test-gpu test-jax test-lowest bench bench-gpu smoke shift falsify fuzz fuzz-api kills docs notebooks lint format coverage env clean
 
@@ -78,7 +78,7 @@ docs: .venv/docs-stamp
 notebooks: .venv/docs-stamp
 	printf '%s\n' notebooks/*.ipynb | xargs -P 2 -n 1 $(BIN)/jupyter-execute --timeout 600
 
-# Kernels, solvers and commands on the lowest versions that pyproject.toml declares.
+# Kernels, solvers, particles and commands on the lowest versions that pyproject.toml declares.
 test-lowest: .venv-lowest/stamp
 	.venv-lowest/bin/pytest $(PYTEST_ARGS) $(LOWEST_TESTS)
 

@@ -161,7 +161,7 @@ def particles(dtype: Any, case: str) -> Program:
 
     def flow(span: jax.Array, step: jax.Array, *data: jax.Array) -> Any:
         moved = jax.tree.map(jnp.zeros_like, start)
-        moved, _ = flowed(limit, start, moved, data, span, step, 0.0, 1e-3, 0.025 * (case == "relu"))
+        moved, *_ = flowed(limit, start, moved, data, span, step, 0.0, 1e-3, 0.025 * (case == "relu"))
         return values(limit, start, moved, data[0])
 
     return Program(flow, (np.asarray(0.3, dtype), step, *data))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lfp import _checks, _files
-from lfp.commands.options import NTK, Learn, given, numbers
+from lfp.commands.options import LAZY_ALPHA, NTK, Learn, given, numbers
 from lfp.commands.rows import read_rows
 from lfp.domains.circle import Circle
 from lfp.domains.domain import Zonal
@@ -94,7 +94,7 @@ def run(s: Learn, out: str | Path, *, force: bool = False, say: Callable[[str], 
 
 def _run(s: Learn, out: str | Path, *, force: bool, say: Callable[[str], None]) -> dict[str, Any]:
     began = time.perf_counter()
-    network = MLP(s.width or 2048, s.depth, s.activation, alpha=s.alpha or 50.0, **given(s, NTK))
+    network = MLP(s.width or 2048, s.depth, s.activation, alpha=s.alpha or LAZY_ALPHA, **given(s, NTK))
     known = kernel(network, s.kernel)
     task = _task(s, known, say)
     counts = _samples(s, task)
@@ -150,7 +150,7 @@ def _task(s: Learn, known: Kernel, say: Callable[[str], None]) -> Task:
         top = max(4 * max(degrees), 4096 if name == "circle" else _RATES)
         rates: Any = spectrum(known, where, min(top, where.highest or top))
         power = np.zeros(len(rates.labels))
-        power[degrees] = np.square(numbers("amplitude", s.amplitude, float))
+        power[degrees] = np.square(numbers("amplitude", s.heights, float))
         small = where.highest is not None and 2**where.dim <= 2**16
         return Task(where, rates, power, tuple(degrees), 2**where.dim if small else None, Units())
     table = read_rows(s, s.data, s.seed, say)

@@ -32,6 +32,8 @@ LARGEST_WHOLE, MOST_NUMBERS = 10**6, 10**4
 """Of numbers between commas: the largest whole one, and how many there may be."""
 MOST_DEGREES = 100
 """The highest degree of the target of `lfp learn`."""
+LAZY_ALPHA = 50.0
+"""Output scale of networks that are near their linear limit."""
 SPACES = ("sphere", "torus", "hypercube")
 """Domains of several dimensions whose modes come in degrees."""
 PAPER = ("distribution", "sigma_a", "sigma_w", "sigma_b")
@@ -134,8 +136,8 @@ class Overlay(Reading):
     """standard deviation, in cycles per unit of x, of the frequencies of Fourier features before the network"""
     features: Count | None = None
     """number of these frequencies; without it 64"""
-    alpha: Scale = 50.0
-    """output scale; larger is lazier, the linear dynamics do not change"""
+    alpha: Scale | None = None
+    """output scale; larger is lazier, the linear dynamics do not change; without it, and without gamma, 50"""
     keep_f0: bool = False
     """train f itself, as most code does, in place of f - f_0 (not with parametrization paper, whose f_0 is 0)"""
     gamma: Scale | None = None
@@ -184,8 +186,10 @@ class Overlay(Reading):
 
     @property
     def scale(self) -> float:
-        """alpha, from gamma where that was given."""
-        return self.alpha if self.gamma is None else 1 / (self.gamma * self.width**0.5)
+        """alpha, from gamma where that was given, the default resolved."""
+        if self.gamma is not None:
+            return 1 / (self.gamma * self.width**0.5)
+        return LAZY_ALPHA if self.alpha is None else self.alpha
 
     @property
     def followed(self) -> str:
@@ -236,9 +240,8 @@ class Overlay(Reading):
             raise _checks.InputError(msg)
         self.check_reading(self.data)
         self.check_domain()
-        if self.gamma is not None and self.alpha != Overlay.alpha:
-            msg = f"gamma={self.gamma:g} with alpha={self.alpha:g}; allowed: one of the two"
-            raise _checks.InputError(msg)
+        if self.gamma is not None:
+            refuse(self, ("alpha",), f"gamma={self.gamma:g}", "one of the two")
         if self.modes == "auto" and self.data is None:
             msg = "modes='auto' with no data; allowed: --data, or modes such as 1,2,4 or 1-7"
             raise _checks.InputError(msg)
@@ -397,8 +400,8 @@ class Learn(Reading):
     """take the mean of the targets off"""
     modes: str | None = None
     """degrees that the target is made of: 1,2,3 or 1-5; without it 1,2,3"""
-    amplitude: str = "1"
-    """amplitude of every mode, one for all or one each: 1,0.5,0.25"""
+    amplitude: str | None = None
+    """amplitude of every mode, one for all or one each: 1,0.5,0.25; without it 1"""
     samples: str | None = None
     """numbers of samples: 10,30,100; without it 10,30,100,300,1000; of --data a tenth to nine tenths of the rows"""
     noise: Annotated[float, Within(0.0, 1e15)] = 0.0
@@ -432,16 +435,18 @@ class Learn(Reading):
     seed: Seed = 0
     """of draws and networks"""
 
+    @property
+    def heights(self) -> str:
+        """The amplitudes, the default resolved."""
+        return "1" if self.amplitude is None else self.amplitude
+
     def check(self) -> None:
         """Refuse what needs no computation to be refused: an unknown name, a number or an option out of place."""
         _refuse_values(self)
         self.check_reading(self.data)
         if self.data is not None:
             there = f"data={_text(self.data)}"
-            refuse(self, ("domain", "dim", "modes"), there, "the points and targets of the file")
-            if self.amplitude != "1":
-                msg = f"amplitude={self.amplitude!r} with {there}; allowed: the targets of the file"
-                raise _checks.InputError(msg)
+            refuse(self, ("domain", "dim", "modes", "amplitude"), there, "the points and targets of the file")
         if self.domain == "circle":
             refuse(self, ("dim",), "domain='circle'", "domain='sphere' or 'hypercube'")
         if self.steps is None:
@@ -462,7 +467,7 @@ class Learn(Reading):
             if len(set(values)) < len(values):
                 msg = f"{name}={text!r} names one twice"
                 raise _checks.InputError(msg)
-        heights, degrees = numbers("amplitude", self.amplitude, float), numbers("modes", self.modes or "1,2,3")
+        heights, degrees = numbers("amplitude", self.heights, float), numbers("modes", self.modes or "1,2,3")
         if len(heights) not in (1, len(degrees)) or not any(heights) or max(map(abs, heights)) > LARGEST_WHOLE:
             msg = f"amplitude={self.amplitude!r} for {len(degrees)} modes; allowed: one for all or one each, up to "
             raise _checks.InputError(msg + f"{LARGEST_WHOLE}, one of them not 0")

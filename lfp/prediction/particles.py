@@ -12,12 +12,14 @@ A set of particles is a network of two layers, so that the law of an optimiser s
 import math
 import os
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from lfp import _checks
@@ -27,7 +29,6 @@ from lfp.networks.network import Params
 from lfp.networks.two_layer import TwoLayer
 from lfp.neurons.activations import Activation
 from lfp.neurons.distributions import Distribution
-from lfp.numerics.runge_kutta import integrate
 from lfp.optimisers.descent import GradientFlow
 from lfp.optimisers.law import Law
 from lfp.training.loop import loss, walk
@@ -41,6 +42,10 @@ FLOW_TOLERANCE = 1e-6
 """Of an adaptive step, relative to the weights."""
 SHORTEST = 0.25
 """Of adaptive steps of neurons with a kink, in steps of the optimiser: the field jumps where they cross a point."""
+MOST_STEPS = 10**6
+"""Adaptive ones between two looks."""
+MANY, OVERFLOW = 1, 2
+"""How a flow fails."""
 _COPIES = 12
 """Numbers a parameter of a particle: itself, what optimisers keep and the stages of an adaptive step."""
 
@@ -213,6 +218,7 @@ def mean_field(
     Raises:
         InputError: another network, a law that does not descend, a gamma that is not positive, particles that are no
             power of two or more than memory.
+        FloatingPointError: a flow that overflows or takes too many steps; traced by JAX its values are NaN from there.
 
     Example:
         >>> from lfp import Circle, GradientDescent, TwoLayer, sum_of_modes
@@ -227,6 +233,7 @@ def mean_field(
             raise _checks.InputError(reason)
     if gamma is not None:
         _checks.unless_traced(_checks.positive, "gamma", gamma)
+        gamma = jnp.asarray(gamma, dtype) if isinstance(gamma, jax.Array) else gamma
     limit = Particles.of(network, particles, gamma)
     start = particles_of(limit, problem.x.shape[1], scrambles, seed, dtype)
     look = jnp.asarray(problem.x if at is None else at, dtype)
@@ -290,9 +297,10 @@ def _flow(
     shortest = SHORTEST * float(law.base.lr) if limit.activation.has_kink else 0.0
     step = jnp.full(len(jax.tree.leaves(start)[0]), lrs.max(initial=0.0), dtype)
     yield 0, moved
-    for to, span in zip(stops[1:], np.diff(clock), strict=True):
+    for (done, to), span in zip(pairwise(stops), np.diff(clock), strict=True):
         rest = (jnp.asarray(span, dtype), step, float(law.total_decay), tolerance, shortest)
-        moved, step = flowed(limit, start, moved, data, *rest)
+        moved, step, failures = flowed(limit, start, moved, data, *rest)
+        _refuse_failures(failures, done, to, tolerance)
         yield to, moved
 
 
@@ -307,15 +315,75 @@ def flowed(
     decay: float,
     tolerance: float,
     shortest: float,
-) -> tuple[Params, Float[Array, " run"]]:
-    """Displacement after a span of flow time, and the next step that every scramble would take."""
+) -> tuple[Params, Float[Array, " run"], Int[Array, " run"]]:
+    """Displacement after a span of flow time, the step that each scramble takes, and how it failed: 0 where it did not.
 
-    def field(start: Params, d: Params) -> Params:
+    By the pair of Dormand and Prince (1980): the root mean square of the error of a step is at most tolerance (1 +
+    |displacement|). A step as short as `shortest` is taken whatever its error: where the field jumps, a solution may
+    slide along the jump, and its error falls no faster than the step.
+    """
+    rounding = float(jnp.finfo(span.dtype).eps) * span  # a step as short moves no clock
+    control = {"rtol": tolerance, "atol": tolerance, "dtmin": shortest or rounding, "force_dtmin": shortest > 0}
+
+    def field(_: Any, d: Params, start: Params) -> Params:
         gradient = jax.grad(lambda d: loss(limit, jax.tree.map(jnp.add, start, d), *data))(d)
         return jax.tree.map(lambda g, d: -g / limit.alpha**2 - decay * d, gradient, d)
 
-    def one(scramble: Any) -> Any:
+    def one(scramble: tuple[Params, Params, Array]) -> tuple[Params, Array, Array]:
         start, moved, step = scramble
-        return integrate(lambda d: field(start, d), moved, span, step, tolerance, shortest)
+        end, count, failure = _integrated(field, start, moved, span, step, control)
+        # of the mean length and a little more, lest a first step end one rounding before the next span
+        step = jnp.where(count > 0, 1.01 * span / jnp.maximum(count, 1).astype(span.dtype), step)
+        return end, step, failure
 
     return jax.lax.map(one, (start, moved, step))
+
+
+def _integrated(
+    field: Any, start: Params, moved: Params, span: Array, step: Array, control: dict[str, Any]
+) -> tuple[Params, Array, Array]:
+    """The end of the span, the number of steps that were taken, and how it failed."""
+    import diffrax
+
+    class Controller(diffrax.PIDController):
+        """With a first step: as dt0 it is checked by a callback, of which no program is made for devices elsewhere."""
+
+        def init(self, terms: Any, t0: Any, t1: Any, y0: Any, dt0: Any, *rest: Any) -> Any:  # noqa: ARG002
+            return super().init(terms, t0, t1, y0, step, *rest)
+
+    found = diffrax.diffeqsolve(
+        diffrax.ODETerm(field),
+        diffrax.Dopri5(),
+        jnp.zeros_like(span),
+        span,
+        None,
+        moved,
+        start,
+        stepsize_controller=Controller(norm=_size, **control),
+        adjoint=diffrax.ForwardMode(),
+        max_steps=MOST_STEPS,
+        throw=False,
+    )
+    end = jax.tree.map(lambda part: part[0], found.ys)
+    right = diffrax.is_okay(found.result) & jnp.isfinite(_size(end))
+    failure = jnp.where(right, 0, jnp.where(found.result == diffrax.RESULTS.max_steps_reached, MANY, OVERFLOW))
+    end = jax.tree.map(lambda part: jnp.where(right, part, jnp.nan), end)
+    return end, jnp.asarray(found.stats["num_accepted_steps"]), failure
+
+
+def _size(parts: Params) -> Float[Array, ""]:
+    """Root mean square; infinite where one is no number."""
+    flat = jnp.concatenate([part.ravel() for part in parts])
+    return jnp.where(jnp.isfinite(flat).all(), jnp.sqrt(jnp.mean(flat**2)), jnp.inf)
+
+
+def _refuse_failures(failures: Int[Array, " run"], done: int, to: int, tolerance: float) -> None:
+    """Name the span that was not solved; where JAX does not know yet, its values are NaN."""
+    if isinstance(failures, Tracer) or not (worst := int(failures.max())):
+        return
+    why = {
+        MANY: f"takes more than {MOST_STEPS} adaptive steps; allowed: a larger tolerance, a smaller lr, closer looks",
+        OVERFLOW: "leaves the range of its precision; allowed: smaller targets, a larger gamma, float64",
+    }
+    msg = f"the gradient flow of tolerance={tolerance:g} from step {done} to {to} {why[worst]}"
+    raise FloatingPointError(msg)

@@ -132,6 +132,28 @@ def test_every_number_has_limits_that_are_kept(command):
                 command(**{name: wrong}).check()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["overlay", "--gamma", "0.1", "--alpha", "50"], "alpha=50.0 with gamma=0.1; allowed: one of the two"),
+        (["overlay", "--gamma", "0.1", "--sweep", "alpha=50"], "alpha=50.0 with gamma=0.1; allowed: one of the two"),
+        (["overlay", "--alpha", "50", "--sweep", "gamma=0.1"], "alpha=50.0 with gamma=0.1; allowed: one of the two"),
+        (["overlay", "--momentum", "0.9"], "momentum=0.9 with optimizer='gd'"),
+        (["overlay", "--features", "64"], "features=64 with no Fourier features"),
+        (["solve", "--image", "china", "--tolerance", "1e-8", "--method", "exact"], "tolerance=1e-08 with method"),
+        (["spectrum", "--points", "1000"], "points=1000 with domain='circle'"),
+        (["learn", "--data", "table.csv", "--amplitude", "1"], "amplitude='1' with data='table.csv'"),
+        (["learn", "--alpha", "50"], "alpha=50.0 with no training"),
+        (["learn", "--amplitude", ""], "amplitude=''"),
+    ],
+)
+def test_a_default_that_is_typed_out_is_given(tmp_path, capsys, arguments, said):
+    """Where an option does not apply it is refused whatever its value."""
+    assert main([*arguments, "--out", str(tmp_path / "run")]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_phases_share_a_line_and_remarks_wait(capsys):
     """So that a late refusal is one line."""
     said = Stderr()

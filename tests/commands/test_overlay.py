@@ -218,7 +218,7 @@ def test_subsample_is_only_taken_when_asked(tmp_path, capsys):
         (["--alpha", "0"], "alpha=0"),
         (["--alpha", "nan"], "alpha=nan"),
         (["--gamma", "0"], "gamma=0"),
-        (["--gamma", "0.1", "--alpha", "2"], "gamma=0.1 with alpha=2; allowed: one of the two"),
+        (["--gamma", "0.1", "--alpha", "2"], "alpha=2.0 with gamma=0.1; allowed: one of the two"),
         (["--theory", "meanfield", "--depth", "2"], "theory='meanfield' does not apply: network=MLP"),
         (["--theory", "meanfield", "--optimizer", "adam"], "law=Adam"),
         (["--theory", "meanfield", "--optimizer", "sgd", "--batch-size", "4"], "law=MiniBatch, whose noise"),

@@ -93,8 +93,55 @@ def test_linear_activation_and_one_datum(gamma):
     assert np.abs(found[..., 0] - linear(x[0], gamma, y[0], 0.05 * steps)[None]).max() < 1e-8
 
 
-def test_flow_conserves_what_scaling_a_neuron_leaves():
-    """a^2 - |(w, b)|^2 of every relu neuron: to the shortest step, as neurons slide along points; not so in steps."""
+FEW = lfp.Points(np.array([[1.5, 0.5], [-0.5, 2.0], [-1.0, -1.0]]), np.array([1.0, -0.8, 0.6]))
+"""The kinks of eight neurons of the scramble 3 cross none of them, of those of 5 one crosses one."""
+
+
+def neurons_by_hand(start, gamma, time, bias, looks=600):
+    """The flow of relu neurons v on the inputs (x, 1), by scipy; without `bias` v moves along x alone. (look, part)."""
+    a, w, b = (np.asarray(part[0], float) for part in start)
+    inputs, y, count = np.column_stack([FEW.x, np.ones(len(FEW.y))]), np.asarray(FEW.y), len(a)
+
+    def field(_, flat):
+        a, v = flat[:count], flat[count:].reshape(3, count)
+        z = inputs @ v
+        pull = gamma * FEW.weights * (np.maximum(z, 0) @ a / (count * gamma) - y)
+        push = inputs.T @ (pull[:, None] * (z > 0) * a)
+        push[2] *= bias
+        return -np.concatenate([np.maximum(z, 0).T @ pull, push.ravel()])
+
+    times = np.linspace(0, time, looks)
+    flat = solve_ivp(field, (0, time), np.concatenate([a, w.ravel(), b]), "DOP853", times, rtol=1e-12, atol=1e-13).y.T
+    return flat[:, :count], flat[:, count:].reshape(looks, 3, count), inputs
+
+
+@pytest.mark.parametrize(("seed", "crossed"), [(3, 0), (5, 1)])
+def test_flow_conserves_a_neuron_s_balance_to_the_tolerance(seed, crossed):
+    """a^2 - |(w, b)|^2 of every relu neuron, the bias a weight of the input 1, where no kink slides along a datum."""
+    gamma, lr, last = 0.5, 1e-5, 600_000  # a step of the optimiser is no limit here
+    limit = Particles.of(lfp.TwoLayer(64), 4, gamma)
+    start = particles_of(limit, 2, scrambles=1, seed=seed)
+    a, v, inputs = neurons_by_hand(start, gamma, lr * last, bias=True)
+    sides = inputs @ v > 0
+    assert (sides[1:] != sides[:-1]).sum() == crossed
+    shifts, gaps = [], []
+    for tolerance in (1e-4, 1e-6, 1e-8):
+        path = list(characteristics(limit, lfp.GradientFlow(lr), start, FEW, [0, last], tolerance))
+        begin, end = ([np.asarray(s[0] + d[0]) for s, d in zip(start, moved, strict=True)] for _, moved in path)
+        balance = [a**2 - (w**2).sum(axis=0) - b**2 for a, w, b in (begin, end)]
+        shifts.append(np.abs(balance[1] - balance[0]).max())
+        gaps.append(max(np.abs(end[0] - a[-1]).max(), np.abs(np.vstack(end[1:]) - v[-1]).max()))
+        assert shifts[-1] < 50 * tolerance
+        assert gaps[-1] < (300 if crossed else 50) * tolerance  # as a kink crosses, a step sees two fields
+        assert np.abs(begin[0] ** 2 - end[0] ** 2 - (begin[1] ** 2 - end[1] ** 2).sum(axis=0)).max() > 0.1
+    assert shifts[2] < shifts[1] / 20 < shifts[0] / 400
+    assert gaps[2] < gaps[1] / 10 < gaps[0] / 100
+    held = neurons_by_hand(start, gamma, lr * last, bias=False)
+    assert np.abs(end[0] - held[0][-1]).max() > 0.05
+
+
+def test_flow_conserves_it_to_the_shortest_step_where_kinks_slide():
+    """And not in steps of the optimiser."""
     limit = Particles.of(lfp.TwoLayer(64, alpha=0.2), 32, 1.0)
     start = particles_of(limit, 2, scrambles=1)
     shifts = {}
@@ -104,8 +151,8 @@ def test_flow_conserves_what_scaling_a_neuron_leaves():
         balance = [a**2 - (w**2).sum(axis=0) - b**2 for a, w, b in (begin, end)]
         assert np.abs(moved[0]).max() > 0.2
         shifts[law.lr] = float(np.abs(balance[1] - balance[0]).max())
-    assert shifts[0.02] < SHORTEST * 0.02
-    assert shifts[0.005] < SHORTEST * 0.005
+    assert shifts[0.02] < SHORTEST * 0.02 / 8
+    assert shifts[0.005] < SHORTEST * 0.005 / 8
     assert shifts[0.5] > 0.05
 
 
@@ -122,6 +169,47 @@ def test_flow_is_the_limit_of_short_steps(law):
     run = partial(mean_field, TANH, PROBLEM, particles=32, scrambles=1, dtype=jnp.float64)
     found, wanted = run(law, STEPS), run(fine, STEPS * parts)
     assert np.abs(found - wanted).max() < 2e-3 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize(("tolerance", "dtype"), [(1e-3, jnp.float64), (1e-9, jnp.float64), (1e-4, jnp.float32)])
+def test_looks_do_not_change_the_flow(tolerance, dtype):
+    """Neither where one step serves several of them."""
+    run = partial(mean_field, TANH, PROBLEM, lfp.GradientFlow(0.1), particles=32, scrambles=1, dtype=dtype)
+    often, seldom = (run(steps=steps, tolerance=tolerance)[:, -1] for steps in (np.arange(151), np.array([0, 150])))
+    assert np.abs(often).max() > 0.3
+    assert np.abs(often - seldom).max() < 100 * tolerance
+
+
+def test_flow_stands_where_its_schedule_has_ended():
+    law = lfp.Scheduled(lfp.GradientFlow(0.5), SHAPE)
+    found = mean_field(TANH, PROBLEM, law, np.array([0, 20, 25, 26, 90]), particles=32, scrambles=1)
+    assert (found[:, 2] == found[:, 3]).all()
+    assert (found[:, 2] == found[:, 4]).all()
+    assert (found[:, 1] != found[:, 2]).any()
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "dtype", "words"),
+    [
+        (TANH, 1e38, jnp.float32, "from step 0 to 1 leaves the range of its precision; allowed"),
+        (lfp.TwoLayer(64), 1e38, jnp.float32, "from step 0 to 1 leaves the range of its precision; allowed"),
+        (lfp.TwoLayer(64), 1e307, jnp.float64, "from step 0 to 1 leaves the range of its precision; allowed"),
+        (TANH, 1.0, jnp.float64, "tolerance=1.5e-08 from step 7 to 30 takes more than 9 adaptive steps; allowed"),
+    ],
+    ids=["tanh", "relu", "float64", "many"],
+)
+def test_a_flow_that_fails_says_where(network, size, dtype, words, monkeypatch):
+    """Whoever differentiates it is told too; where it is one of many it is no number."""
+    if size == 1.0:
+        monkeypatch.setattr(particles, "MOST_STEPS", 9)
+    data = lfp.Points(PROBLEM.x, size * np.asarray(PROBLEM.y))
+    run = partial(mean_field, network, data, lfp.GradientFlow(0.5), STEPS, particles=8, scrambles=2, dtype=dtype)
+    run = partial(run, tolerance=1.5e-8)  # of no other test: nothing is compiled for it yet
+    with pytest.raises(FloatingPointError, match=words):
+        run()
+    with pytest.raises(FloatingPointError, match=words):
+        jax.jvp(lambda gamma: run(gamma=gamma), (0.1,), (1.0,))
+    assert jnp.isnan(jax.vmap(lambda gamma: run(gamma=gamma))(jnp.array([0.1]))[..., -1, :]).all()
 
 
 def test_blocks_change_nothing(monkeypatch):
@@ -160,6 +248,16 @@ def test_derivatives_in_gamma_and_the_scales(law):
         plus, minus = (values(*(p + sign * h * d for p, d in zip(at, along, strict=True))) for sign in (1, -1))
         assert np.abs(slope).max() > 0.01
         assert np.abs(slope - (plus - minus) / (2 * h)).max() < 1e-5 * np.abs(slope).max()
+
+
+@pytest.mark.parametrize("law", [lfp.GradientDescent(0.2), lfp.GradientFlow(0.2)])
+def test_many_gammas_at_once_in_the_precision_that_was_asked_for(law):
+    gammas = jnp.array([0.1, 0.4])  # in double precision
+    run = partial(mean_field, TANH, PROBLEM, law, STEPS, particles=8, scrambles=2, dtype=jnp.float32)
+    found = jax.vmap(lambda gamma: run(gamma=gamma))(gammas)
+    assert found.dtype == jnp.float32
+    wanted = jnp.stack([run(gamma=float(gamma)) for gamma in gammas])
+    assert np.abs(found - wanted).max() < 1e-4
 
 
 @pytest.mark.parametrize(
