@@ -97,7 +97,7 @@ def drawn_curve(
     Example:
         >>> from lfp import Sphere
         >>> linear = lambda x1, x2: x1 @ (x1 if x2 is None else x2).T
-        >>> bool((drawn_curve(linear, Sphere(3), 3, np.array([0.0, 1.0]), draws=2).excess < 1e-20).all())
+        >>> bool((drawn_curve(linear, Sphere(3), 3, np.array([0.0, 1.0]), draws=2).excess < 1e-9).all())
         True
     """
     _checks.nonnegative("ridge", ridge)
