@@ -176,7 +176,7 @@ def test_float32():
 
 @pytest.mark.parametrize("method", [Exact(), Krylov()])
 def test_stated_error_of_points_that_nearly_coincide(method):
-    """1e-13 apart: hundredths of the start are off at t = 1e14, by the processor, and all of it in the limit: stated."""
+    """1e-13 apart: hundredths of the start are off at t = 1e14 (by processor), all of it in the limit, and stated."""
     x, y = np.array([[0.3], [0.3 + 1e-13], [-0.7]]), np.array([1.0, -1.0, 0.5])
     times = np.array([1.0, 1e10, 1e13, 1e14, np.inf])
     found = evolve(Operator("relu", b=Gaussian(3.0)), Points(x, y), times, method=method)
