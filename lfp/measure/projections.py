@@ -90,6 +90,7 @@ class DirectionProbe(Projection):
 
     def __init__(self, data: Data, modes: Sequence[int] | Int[np.ndarray, " k"], directions: int = 1) -> None:
         orders = _whole("modes", modes, 1)
+        _checks.integer("directions", directions, 1)
         axes = principal_directions(data.x, data.weights, directions)
         top, n = int(orders.max()), len(data.x)
         count = 1 + 2 * top * directions
@@ -162,15 +163,17 @@ def principal_directions(
     """Unit vectors along which weighted points vary most, one a row; the largest entry of each is positive.
 
     Raises:
-        InputError: more directions than the points vary along.
+        InputError: more directions than the points vary along, weights that are not positive.
 
     Example:
         >>> x = np.array([[0.0, 0.0], [4.0, 0.0], [2.0, 1.0], [2.0, -1.0]])
         >>> principal_directions(x, np.full(4, 0.25), 2).round(2).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    _checks.integer("directions", count, 1)
-    x, weights = _checks.finite("x", np.asarray(x, np.float64)), np.asarray(weights) / np.sum(weights)
+    _checks.integer("count", count, 1)
+    x = _checks.finite("x", np.asarray(x, np.float64))
+    weights = _checks.weights("weights", weights, len(x))
+    weights = weights / weights.sum()
     _, sizes, axes = np.linalg.svd(np.sqrt(weights)[:, None] * (x - weights @ x), full_matrices=False)
     rank = _rank(sizes)
     if count > rank:

@@ -65,6 +65,7 @@ def concentration(
     from scipy import linalg
 
     _checks.nonnegative("ridge", ridge)
+    _checks.integer("seed", seed, 0)
     of_points = isinstance(where, Points)
     n = int(counted(samples, len(where.x) if of_points else None)[0])
     refuse_dense(n)

@@ -103,6 +103,7 @@ def drawn_curve(
     _checks.nonnegative("ridge", ridge)
     _checks.nonnegative("noise", noise)
     _checks.integer("draws", draws, 1)
+    _checks.integer("seed", seed, 0)
     count = int(counted(samples, None)[0])
     refuse_dense(count)
     if (law is None) != (steps is None):

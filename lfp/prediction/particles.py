@@ -139,6 +139,7 @@ def particles_of(limit: Particles, dim: int, scrambles: int = 4, seed: int = 0, 
         msg = f"dim={dim}: Sobol's points have fewer coordinates; allowed: {MOST_DIMENSIONS - 5} at most"
         raise _checks.InputError(msg)
     _refuse_number(pairs, dim, scrambles, dtype)
+    _checks.integer("seed", seed, 0)
 
     def one(stream: np.random.SeedSequence) -> Params:
         cube = _sobol(columns + len(kinds), pairs, stream)

@@ -69,6 +69,7 @@ def trained_curve(
     _checks.nonnegative("ridge", ridge)
     _checks.nonnegative("noise", noise)
     _checks.integer("draws", draws, 1)
+    _checks.integer("seed", seed, 0)
     _checks.integer("points", points, 2)
     n = int(counted(samples, None)[0])
     heights = check_task(where, n, power)
