@@ -109,7 +109,11 @@ def _pulls(
 
 def _norm(leaf: Array) -> float:
     """Of a matrix the largest singular value; of a vector its length; of a convolution that of (.., out)."""
-    matrix = np.asarray(leaf, float).reshape(-1, leaf.shape[-1] if leaf.ndim > 1 else 1)
+    matrix = np.asarray(leaf, float).reshape(-1, leaf.shape[-1] if leaf.ndim > 1 else 1) if leaf.size else np.zeros(1)
+    if not np.isfinite(matrix).all():
+        return np.inf
+    if not matrix.any():
+        return 0.0
     if min(matrix.shape) < SMALL:
         return float(np.linalg.norm(matrix, 2))
     from scipy.sparse.linalg import svds

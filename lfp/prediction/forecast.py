@@ -1,15 +1,16 @@
 """What D_sup to expect, said before training: an interval for every mode, and `holds`, `fails` or `unknown`.
 
 Two causes add up. The kernel at finite width strays from its limit, and it moves while it learns. Both are computed for
-the very networks that will be trained, from their initialisation: the first exactly (linear dynamics of their kernels),
-the second to the order that does not cancel (`drift.py`), on a part of the data where there are more than
-`drift.LARGEST` values. Higher orders multiply the size S of the second by (1 + g S) exp(s xi), xi standard normal,
-with g and s fitted for each kind of activation (`experiments/verdict.py`; they ship in calibration.json), and in a
-quarter of the draws the other sign; rounding and the looks leave 3 % of the whole. The noise of batches and rounding
-are drawn.
+the very networks that will be trained, from their initialisation: the first by the linear dynamics of their kernels,
+exactly up to `expected.WHOLE` values, the second to the order that does not cancel (`drift.py`), on a part of the data
+where there are more than `drift.LARGEST` values. Higher orders multiply the size S of the second by
+(1 + g S) exp(s xi), xi standard normal, with g and s fitted for each kind of activation (`experiments/verdict.py`; they
+ship in calibration.json), and in a quarter of the draws the other sign; rounding and the looks leave 3 % of the whole.
+The noise of batches and rounding are drawn.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def forecast(
     drifted: Complex[np.ndarray, "t k"],
     network: Network,
     *,
-    strays: Complex[np.ndarray, "run t k"] | None = None,
+    strays: Sequence[Complex[np.ndarray, "_run t k"]] = (),
     rough: Complex[np.ndarray, "t k"] | float = 0.0,
     calibration: dict[str, Any] | None = None,
 ) -> Forecast:
@@ -94,7 +95,7 @@ def forecast(
         gap: what is known of the mean of the networks, less the theory.
         drifted: what the movement of their kernels adds (`drift`), mean over the networks.
         network: for its kind of activation.
-        strays: samples of how the mean of the networks strays from what is known of it; two at least.
+        strays: of every cause by which the mean of the networks strays from what is known of it, two samples or more.
         rough: what the precision of the training adds (`rounding`).
         calibration: `growth` g and `scatter` s by kind of activation; None for those that ship.
     """
@@ -105,7 +106,7 @@ def forecast(
     size = float(np.abs(drifted).max())
     sign = np.where(rng.random(DRAWS) < TURNED, -1, 1)
     factors = sign * (1 + law["growth"] * size) * np.exp(law["scatter"] * rng.normal(size=DRAWS))
-    width = gap[None] + (0.0 if strays is None else _drawn(strays, rng))
+    width = gap[None] + sum(_drawn(samples, rng) for samples in strays)
     total = np.abs(width + factors[:, None, None] * drifted[None] + _drawn_rounding(rough, rng)).max(axis=1)
     total = total * np.exp(FLOOR * rng.normal(size=(DRAWS, 1)))
     wide = float(np.median(np.abs(width).max(axis=1), axis=0).max())

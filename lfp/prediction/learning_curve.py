@@ -35,7 +35,8 @@ class LearningCurve:
         excess: error of each mode over the whole domain.
         test: error at a new point, with its noise.
         training: mean square of the residual at the samples.
-        best_ridge: the ridge of the least test error; infinite where nothing can be learnt.
+        best_ridge: the ridge of the least test error; infinite where nothing can be learnt. Where pairs are known at no
+            smaller ridge it is that of Gaussian features, and so is `best_test`.
         best_test: this error.
         error: how far `test` may be off for modes beyond those listed: an estimate, from the rates that they may have.
         paired: of each n, whether pairs of samples are taken into account.

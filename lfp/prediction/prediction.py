@@ -146,7 +146,7 @@ def predict(
             output alone), `meanfield` (infinite width at fixed gamma = 1 / (alpha sqrt(m)): two-layer networks that
             learn features), or a `Theory`. Others that apply are worked out beside it, for the error budget.
         also: theories that are worked out beside it though they cost more. With `meanfield` the forecast of `ntk` and
-            `lfp` knows what laziness costs, mode by mode, where else it is calibrated.
+            `lfp` knows what laziness costs to all orders; else two constants for higher orders are calibrated.
         seeds: number of networks that will be trained.
         seed: seed of their initialisation.
         dtype: precision of the training: the kernel at initialisation is taken from the same parameters.
@@ -247,7 +247,9 @@ def _forecast(
 ) -> Forecast | None:
     """What is expected; None where nothing moves, of parts that are no modes, and where the theory claims nothing."""
     plan, curves, probe = said.plan, said.curves, said.probe
-    # the forecast is calibrated on modes, and where nothing moves there is nothing to forecast
+    # calibrated on modes and on steps of descent; and where nothing moves there is nothing to forecast
+    if not (plan.law.descends or plan.law.batched):
+        return None
     if not probe.modal or said.doubt is not None or movement(said.theory, said.problem, probe) < HOLDS_BELOW:
         return None
     rich = next((one for one in (chosen, *dear) if isinstance(one, MeanField) and one.name in curves), None)

@@ -225,7 +225,7 @@ def _verdict(d_sup: float, expected: Forecast | None, lazy: float | None) -> tup
     moves = ""
     if expected.changes:
         layer = max(expected.changes, key=lambda name: expected.changes[name])
-        moves = f"; linear theory moves {layer} by {expected.changes[layer]:.2g} of itself, and no layer by more"
+        moves = f"; of all layers linear theory moves {layer} most, by {expected.changes[layer]:.2g} of its norm"
     if expected.verdict == "unknown":
         why = f"put into the network, the movement that linear theory needs bends it by {expected.bent:.2g} of a mode"
         return verdict, f"{reason}; no forecast: {why}, though {middle:.2g} was expected{moves}"

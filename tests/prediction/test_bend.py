@@ -85,7 +85,7 @@ def test_a_forecast_that_bending_contradicts_is_unknown(monkeypatch):
     assert report.verdict == "holds"
     assert "no forecast: put into the network" in report.reason
     layer, most = max(said.forecast.changes.items(), key=lambda pair: pair[1])
-    assert f"linear theory moves {layer} by {most:.2g} of itself" in report.reason
+    assert f"linear theory moves {layer} most, by {most:.2g} of its norm" in report.reason
     ours = lfp.predict(lfp.TwoLayer(64, "tanh", alpha=100.0), problem, steps=LOOKS, theory="empirical", seeds=1)
     assert ours.forecast.bent == 0
     assert forecast.calibrated_on(lfp.MLP(8))

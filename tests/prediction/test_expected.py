@@ -14,6 +14,7 @@ from lfp.prediction.bend import relative_change
 from lfp.prediction.empirical import Empirical
 from lfp.prediction.expected import part_of
 from lfp.prediction.fluctuations import network_spectrum
+from lfp.prediction.ntk import NTK
 from lfp.prediction.theory import Ground
 
 RNG = np.random.default_rng(0)
@@ -119,3 +120,53 @@ def test_layers_that_start_at_zero_are_left_out():
     rates = network_spectrum(network, data, params)
     found = relative_change(network, data, lfp.GradientDescent(0.1), np.array([0, 5]), params, rates)
     assert list(found) == ["['w']"]
+
+
+def test_layers_that_do_not_move_have_no_change():
+    """Large ones too: a branch that starts at 0, and a leaf that nothing uses."""
+
+    def init(key, dim):
+        keys = jax.random.split(key)
+        return {"w": jax.random.normal(keys[0], (dim, 70)), "branch": jnp.zeros((70, 70)), "idle": jnp.ones((70, 70))}
+
+    def apply(params, x):
+        h = jnp.tanh(x @ params["w"])
+        return (h + h @ params["branch"]).sum(axis=1) / 8
+
+    problem = lfp.sum_of_modes(lfp.Circle(), 16, [1, 2])
+    said = lfp.predict(lfp.Custom(init, apply, 70), problem, steps=STEPS, theory="empirical", seeds=1)
+    assert set(said.forecast.changes) == {"['w']", "['idle']"}
+    assert said.forecast.changes["['idle']"] == 0
+
+
+def test_modes_that_a_stride_would_fold_take_random_points():
+    """520 points, mode 173: every third point would take it for mode 1."""
+    rows, _ = part_of(lfp.sum_of_modes(lfp.Circle(), 520, [1, 173]), 256)
+    assert len(set(np.diff(rows).tolist())) > 2
+
+
+@pytest.mark.parametrize("most", [10, 1024])
+def test_the_interval_knows_what_a_part_leaves_out(most, monkeypatch):
+    """Random points in three dimensions: the width's part as a whole, or from two parts whose difference widens it."""
+    x = np.random.default_rng(3).normal(size=(300, 3))
+    data = lfp.Points(x, np.sin(x[:, 0]) + x[:, 1] * x[:, 2])
+    monkeypatch.setattr(expected, "WHOLE", most)
+    monkeypatch.setattr(expected, "LARGEST", 100)
+    network = lfp.TwoLayer(256, "tanh", alpha=50.0)
+    inside = 0
+    for seed in range(3):
+        said = lfp.predict(network, data, steps=STEPS, seeds=2, seed=seed)
+        without = replace(said, curves={"ntk": said.theory})  # the budget of 300 points has the whole
+        found = expected.expected(without, Ground(said.network, data, said.law, seeds=2, seed=seed), NTK())
+        low, _, high = found.largest
+        inside += low <= lfp.compare(said, lfp.train(said), remedies=False).d_sup <= high
+    assert inside >= 2
+
+
+def test_a_theory_that_grows_is_not_said_to_hold():
+    """A step stable at infinite width, and not for these networks."""
+    data, network = lfp.sum_of_modes(lfp.Circle(), 24, [1, 2]), lfp.TwoLayer(64, "tanh", alpha=50.0)
+    ground = Ground(network, data, seeds=1)
+    law = lfp.GradientDescent(2.2 / float(ground.empirical[0].rates.max()))
+    said = lfp.predict(network, data, law, lfp.log_steps(60, 10), theory="empirical", seeds=1)
+    assert said.forecast.verdict == "fails"
