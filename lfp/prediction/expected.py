@@ -3,7 +3,7 @@
 Kernels that move are dear. Of more than `drift.LARGEST` values a part stands for all: of an ordered problem every
 second one, or every third one and so on, where that resolves its modes; else random ones, whatever their weights. It is
 learnt by the same law, and sums over the data become sums over the part. What the width costs is worked out on up to
-`WHOLE` values; beyond, on two parts, whose difference widens the interval.
+`WHOLE` values; beyond, on a part of so many, and its difference to the smaller part widens the interval.
 """
 
 import contextlib
@@ -121,10 +121,10 @@ def expected(said: "Prediction", ground: Ground, chosen: Theory) -> Forecast:
         return forecast(nothing + 1, nothing, said.network)  # the theory itself is unstable
     try:
         part = Part(said, ground, LARGEST)
-        gaps = [_gap(said, mean, part, ground, chosen)]
-        if "empirical" not in said.curves and len(data.x) > WHOLE:
-            gaps.append(_gap(said, mean, Part(said, ground, LARGEST, seed=1), ground, chosen))
-            strays.append(np.stack([1, -1])[:, None, None] * (gaps[0] - gaps[1]) / 2**1.5)  # of their mean
+        gap = _gap(said, mean, part, ground, chosen)
+        if "empirical" not in said.curves and len(data.x) > WHOLE:  # a larger part, whose error is half of this one's
+            gap, small = _gap(said, mean, Part(said, ground, WHOLE, seed=1), ground, chosen), gap
+            strays.append(np.stack([1, -1])[:, None, None] * (gap - small) / 10**0.5)
         if "moving" in said.curves:
             drifted = mean["moving"] - mean["empirical"]
         else:
@@ -134,8 +134,7 @@ def expected(said: "Prediction", ground: Ground, chosen: Theory) -> Forecast:
         return forecast(nothing + 1, nothing, said.network)
     if said.law.batched:
         strays.append(_batches(Part(said, ground, NOISY)) / np.sqrt(said.plan.seeds))
-    gap, errors = np.mean(gaps, axis=0), rough(said, ground.reference)
-    return forecast(gap, drifted, said.network, strays=strays, rough=errors)
+    return forecast(gap, drifted, said.network, strays=strays, rough=rough(said, ground.reference))
 
 
 def _gap(
