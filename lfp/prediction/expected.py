@@ -22,7 +22,7 @@ from lfp.optimisers.mini_batch import on_part
 from lfp.prediction.bend import bend, relative_change
 from lfp.prediction.drift import LARGEST
 from lfp.prediction.empirical import Empirical
-from lfp.prediction.forecast import Forecast, forecast
+from lfp.prediction.forecast import Forecast, calibrated_on, forecast
 from lfp.prediction.moving import added
 from lfp.prediction.noise import batch_noise
 from lfp.prediction.ntk import NTK
@@ -55,9 +55,8 @@ class Part:
         plan = said.plan
         self.probe, self.data = said.probe, said.problem
         self.rows, some = part_of(plan.problem, most, seed)
-        self.whole = len(self.rows) == len(plan.problem.x)
         self.plan, self.ground = plan, ground
-        if not self.whole:
+        if some is not plan.problem:
             self.plan = replace(plan, problem=some, law=on_part(plan.law, len(self.rows)))
             how = {name: getattr(ground, name) for name in ("seeds", "seed", "dtype", "center")}
             self.ground = Ground(plan.network, some, self.plan.law, **how)
@@ -134,7 +133,8 @@ def expected(said: "Prediction", ground: Ground, chosen: Theory) -> Forecast:
         return forecast(nothing + 1, nothing, said.network)
     if said.law.batched:
         strays.append(_batches(Part(said, ground, NOISY)) / np.sqrt(said.plan.seeds))
-    return forecast(gap, drifted, said.network, strays=strays, rough=rough(said, ground.reference))
+    found = forecast(gap, drifted, said.network, strays=strays, rough=rough(said, ground.reference))
+    return found if calibrated_on(said.network) else guarded(found, part)
 
 
 def _gap(
@@ -188,9 +188,8 @@ def rough(said: "Prediction", spectrum: Spectrum) -> Complex[np.ndarray, "t k"] 
     return 0.0 if errors is None else said.probe.changes(said.problem, errors).mean(axis=0)
 
 
-def guarded(found: Forecast, said: "Prediction", ground: Ground) -> Forecast:
+def guarded(found: Forecast, part: Part) -> Forecast:
     """With how far the first network goes and bends on the way of its own linear theory."""
-    part = Part(said, ground, LARGEST)
     plan, own = part.plan, part.ground
     way = (plan.network, own.lessons[0], plan.law, plan.steps, own.starts[0], own.empirical[0])
     bent = float(np.abs(part.seen(bend(*way)[None])).max())

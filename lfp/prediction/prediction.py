@@ -21,8 +21,8 @@ from lfp.networks.network import Network, inertia
 from lfp.optimisers.descent import GradientDescent
 from lfp.optimisers.law import Law
 from lfp.optimisers.recognised import Transformation
-from lfp.prediction.expected import expected, expected_of_limit, guarded
-from lfp.prediction.forecast import HOLDS_BELOW, Forecast, calibrated_on
+from lfp.prediction.expected import expected, expected_of_limit
+from lfp.prediction.forecast import HOLDS_BELOW, Forecast
 from lfp.prediction.meanfield import MeanField
 from lfp.prediction.theory import Ground, Theory, beside, pairs, refuse, theory_of
 from lfp.spectra.on_points import Spectrum
@@ -255,10 +255,8 @@ def _forecast(
     rich = next((one for one in (chosen, *dear) if isinstance(one, MeanField) and one.name in curves), None)
     if rich is not None and not chosen.of_networks and _doubt(curves[rich.name]) is None:
         near = band if rich is chosen and band is not None else rich.band(plan, ground, curves)
-        found = expected_of_limit(said, curves[rich.name], near, ground.reference)
-    else:
-        found = expected(said, ground, chosen)
-    return found if calibrated_on(said.network) else guarded(found, said, ground)
+        return expected_of_limit(said, curves[rich.name], near, ground.reference)
+    return expected(said, ground, chosen)
 
 
 def _doubt(curve: Trajectory) -> str | None:
